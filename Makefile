@@ -1,0 +1,45 @@
+# What people do with this repository. `make demo` and `make test` install what they need.
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test quick check dev clean
+
+demo: $(VENV)/demo.stamp
+	@scripts/install-packages demo
+	@exec $(BIN)/studykey demo $(DEMO)
+
+test: $(VENV)/test.stamp
+	@scripts/install-packages test
+	@scripts/test
+
+quick: $(VENV)/test.stamp
+	$(BIN)/python -m pytest -q -m "not orthanc and not browser and not postgresql" -n auto
+
+check: $(VENV)/test.stamp
+	@scripts/check
+
+# Both doors and the follower with reloading templates, beside whatever Orthanc the environment names.
+dev: $(VENV)/demo.stamp
+	@STUDYKEY_MODE=dev exec $(BIN)/studykey serve
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
+	  echo "Installing python3-venv…"; \
+	  if [ "$$(id -u)" -eq 0 ]; then S=; else S=sudo; fi; \
+	  $$S apt-get update -qq && $$S apt-get install -y -qq python3-venv; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/demo.stamp: setup.cfg pyproject.toml | $(VENV)/bin/python
+	@echo "Installing Python packages…"
+	@$(BIN)/pip install -q --disable-pip-version-check -e '.[demo]'
+	@touch $@
+
+$(VENV)/test.stamp: setup.cfg pyproject.toml | $(VENV)/bin/python
+	@echo "Installing Python packages…"
+	@$(BIN)/pip install -q --disable-pip-version-check -e '.[demo,test,check]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build *.egg-info
