@@ -1,0 +1,46 @@
+"""Studykey: a patient portal beside an Orthanc DICOM server. Two doors, one program."""
+
+from __future__ import annotations
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from app import wiring
+from app.config import ROOT, Settings
+from app.wiring import Clock, utc_now
+
+MAX_BODY_BYTES = 64 * 1024  # a landing form is under 1 KB
+
+
+def create_public_app(settings: Settings, *, clock: Clock = utc_now) -> Flask:
+    """The door for people. Raises SettingsError."""
+    from app import web
+    from app.web import access, csrf, errors, headers, i18n, pages
+
+    app = Flask("app", template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "static"))
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    wiring.wire(app, settings, processes=settings.public_workers, clock=clock)
+    csrf.init(app, settings)
+    i18n.init(app, settings.default_language)
+    access.init(app)
+    pages.init(app, settings)
+    app.after_request(wiring.end_transaction)
+    headers.init(app, settings)
+    errors.init(app)
+    web.register(app)
+    if settings.trusted_hops:
+        hops = settings.trusted_hops
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
+    return app
+
+
+def create_internal_app(settings: Settings, *, clock: Clock = utc_now) -> Flask:
+    """The door for Orthanc and monitoring; listens on loopback by default. Raises SettingsError."""
+    from app import internal
+
+    app = Flask("app", template_folder=None, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    wiring.wire(app, settings, processes=1, clock=clock)
+    app.after_request(wiring.end_transaction)
+    internal.register(app)
+    return app

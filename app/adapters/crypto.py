@@ -1,0 +1,157 @@
+"""Hashing, sealing and signing: the only module that knows argon2, AES-GCM and itsdangerous.
+
+Figures from OWASP's password storage cheat sheet (argon2id, 19 MiB, t = 2, p = 1) and RFC 9106.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import secrets
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.low_level import Type, hash_secret_raw
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from itsdangerous import BadSignature, Signer
+
+from app.adapters.keys import Keyring
+from app.domain.access_code import AccessCode
+from app.domain.password import Password
+
+MEMORY_KIB, PASSES, LANES = 19 * 1024, 2, 1
+QUEUE_SECONDS = 8.0
+
+
+class Busy(Exception):
+    """No hash slot came free in time. Answer 503 with Retry-After; nothing was compared."""
+
+
+class HashSlots:
+    """At most ``slots`` hashes at a time in this process: a flood may not eat the memory."""
+
+    def __init__(self, slots: int, *, queue_seconds: float = QUEUE_SECONDS) -> None:
+        self._free = threading.BoundedSemaphore(slots)
+        self._queue_seconds = queue_seconds
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Raises Busy."""
+        if not self._free.acquire(timeout=self._queue_seconds):
+            raise Busy
+        try:
+            yield
+        finally:
+            self._free.release()
+
+
+class Crypto:
+    """All secrets' work, under one keyring."""
+
+    def __init__(self, ring: Keyring, slots: HashSlots) -> None:
+        self._ring = ring
+        self._slots = slots
+        self._hasher = PasswordHasher(time_cost=PASSES, memory_cost=MEMORY_KIB, parallelism=LANES)
+        self._decoy: str | None = None
+
+    @property
+    def pepper_kid(self) -> str:
+        """The id of the pepper for new verifiers."""
+        return self._ring.newest("pepper").kid
+
+    # The access code: a slow blind index.
+
+    def code_indexes(self, code: AccessCode) -> dict[str, bytes]:
+        """``HMAC(pepper, argon2id(code, site salt))`` under every pepper, by key id. Raises Busy."""
+        with self._slots.one():
+            slow = hash_secret_raw(
+                code.symbols.encode(), self._ring.site_salt, PASSES, MEMORY_KIB, LANES, 32, Type.ID
+            )
+        return {key.kid: _mac(key.secret, "code", slow) for key in self._ring.keys["pepper"]}
+
+    # Passwords: of grants and of staff.
+
+    def hash_password(self, password: Password | str) -> str:
+        """argon2id of the peppered password, encoded with its own salt. Raises Busy."""
+        with self._slots.one():
+            return self._hasher.hash(self._peppered(self.pepper_kid, password))
+
+    def verify_password(self, kid: str, encoded: str, password: Password | str) -> bool:
+        """One hash, whatever comes of it. Raises Busy."""
+        with self._slots.one():
+            try:
+                return self._hasher.verify(encoded, self._peppered(kid, password))
+            except (VerificationError, InvalidHashError):
+                return False
+
+    def waste_a_hash(self) -> None:
+        """What an unknown code costs, so that it takes as long as a known one. Raises Busy."""
+        if self._decoy is None:
+            self._decoy = self._hasher.hash(secrets.token_bytes(32))
+        self.verify_password(self.pepper_kid, self._decoy, "")
+
+    def _peppered(self, kid: str, password: Password | str) -> bytes:
+        text = password.digits if isinstance(password, Password) else password
+        return _mac(self._ring.get("pepper", kid).secret, "password", text.encode())
+
+    # Birth dates: a keyed MAC, bound to the grant.
+
+    def birth_date_mac(self, kid: str, grant_ref: str, born: date) -> bytes:
+        message = f"{grant_ref}|{born.isoformat()}".encode()
+        return _mac(self._ring.get("pepper", kid).secret, "birth-date", message)
+
+    # Sealing for reprints.
+
+    def seal(self, grant_ref: str, code: AccessCode, password: Password) -> tuple[str, bytes]:
+        """(key id, nonce and ciphertext), bound to the grant (AES-256-GCM, NIST SP 800-38D)."""
+        key = self._ring.newest("sealing")
+        nonce = secrets.token_bytes(12)
+        clear = json.dumps([code.symbols, password.digits]).encode()
+        return key.kid, nonce + AESGCM(key.secret).encrypt(nonce, clear, grant_ref.encode())
+
+    def unseal(self, grant_ref: str, kid: str, sealed: bytes) -> tuple[AccessCode, Password]:
+        """Raises KeyError for a retired key, ValueError for a seal that is broken or of another grant."""
+        key = self._ring.get("sealing", kid)
+        try:
+            clear = AESGCM(key.secret).decrypt(sealed[:12], sealed[12:], grant_ref.encode())
+        except InvalidTag:
+            raise ValueError("the seal is broken") from None
+        symbols, digits = json.loads(clear)
+        return AccessCode(symbols), Password(digits)
+
+    # Signatures: an own salt per purpose, so that no token serves another purpose.
+
+    def sign(self, purpose: str, value: str) -> str:
+        """``value`` and its signature, of ``[A-Za-z0-9._~-]`` only when ``value`` is."""
+        return self._signer(purpose).sign(value).decode()
+
+    def unsign(self, purpose: str, token: str) -> str | None:
+        """The value, or None for anything that we didn't sign for this purpose."""
+        try:
+            return self._signer(purpose).unsign(token).decode()
+        except (BadSignature, UnicodeError):
+            return None
+
+    def _signer(self, purpose: str) -> Signer:
+        keys = [key.secret for key in self._ring.keys["signing"]]
+        return Signer(
+            keys,
+            salt=f"studykey.{purpose}".encode(),
+            sep=".",
+            key_derivation="hmac",
+            digest_method=hashlib.sha256,
+        )
+
+    def flask_secrets(self) -> list[bytes]:
+        """Keys for Flask's session cookie (CSRF), newest first, derived so that they sign nothing else."""
+        return [_mac(key.secret, "flask", b"session") for key in reversed(self._ring.keys["signing"])]
+
+
+def _mac(key: bytes, purpose: str, message: bytes) -> bytes:
+    return hmac.digest(key, purpose.encode() + b"\0" + message, "sha256")

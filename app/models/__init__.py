@@ -1,0 +1,29 @@
+"""The tables, one a file. Importing this package registers all of them."""
+
+from app.models.archive import Archive
+from app.models.attempt import Attempt
+from app.models.audit_event import AuditEvent
+from app.models.base import Base, db
+from app.models.grant import Grant, grant_study
+from app.models.lease import Lease
+from app.models.staff import Staff
+from app.models.staff_session import StaffSession
+from app.models.study import Study
+from app.models.viewer_token import ViewerToken
+from app.models.visit import Visit
+
+__all__ = [
+    "Archive",
+    "Attempt",
+    "AuditEvent",
+    "Base",
+    "Grant",
+    "Lease",
+    "Staff",
+    "StaffSession",
+    "Study",
+    "ViewerToken",
+    "Visit",
+    "db",
+    "grant_study",
+]

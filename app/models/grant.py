@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Column, ForeignKey, LargeBinary, String, Table, Text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.domain.grants import Standing, standing
+from app.models.base import Base, Model, UtcDateTime
+from app.models.study import Study
+
+grant_study = Table(
+    "access_grant_study",
+    Base.metadata,
+    Column("grant_id", ForeignKey("access_grant.id"), primary_key=True),
+    Column("study_id", ForeignKey("study.id"), primary_key=True, index=True),
+)
+
+
+class Grant(Model):
+    """The right of a holder to open one or more studies. Codes and passwords exist here only as hashes,
+    and, for the reprint window, sealed under a key that is not in the database."""
+
+    __tablename__ = "access_grant"  # GRANT is a reserved word of SQL
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    # Public name of the grant (audit, command line) and what its verifiers are bound to.
+    ref: Mapped[str] = mapped_column(String(16), unique=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    policy: Mapped[str] = mapped_column(String(32))
+    permissions: Mapped[str] = mapped_column(String(64))
+    # The study for which the archive's stable signal issued it; unique, so that two readers of the same
+    # signal can't issue two. NULL: issued by a person.
+    automatic_study_id: Mapped[int | None] = mapped_column(ForeignKey("study.id"), unique=True)
+
+    # Key id of the pepper for all three verifiers.
+    pepper_kid: Mapped[str] = mapped_column(String(16))
+    # HMAC(pepper, argon2id(code, site salt)): the slow blind index.
+    code_index: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
+    # argon2id(HMAC(pepper, password)), encoded, salt per row.
+    password_hash: Mapped[str] = mapped_column(String(160))
+    # HMAC(pepper, ref and date). NULL: no usable birth date, the policy asks for the password.
+    birth_date_mac: Mapped[bytes | None] = mapped_column(LargeBinary(32))
+
+    # Code and password, sealed for reprints. NULL: window over (or never sealed), printing re-issues.
+    sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    sealing_kid: Mapped[str | None] = mapped_column(String(16))
+    sealed_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    issued_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    # NULL: released at once.
+    released_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    # NULL: not revoked.
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # NULL: not suspended. The reason is a domain.events name or a sentence for staff.
+    suspended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    suspended_why: Mapped[str | None] = mapped_column(Text)
+
+    # Failed attempts in a row and in the grant's life; counted before anything is compared.
+    failures: Mapped[int] = mapped_column(default=0)
+    failures_in_life: Mapped[int] = mapped_column(default=0)
+    # NULL: a try is welcome now.
+    next_try_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    studies: Mapped[list[Study]] = relationship(secondary=grant_study, lazy="raise", order_by=Study.id)
+
+    def standing(self, at: datetime) -> Standing:
+        return standing(
+            at=at,
+            released_at=self.released_at,
+            expires_at=self.expires_at,
+            revoked_at=self.revoked_at,
+            suspended_at=self.suspended_at,
+        )

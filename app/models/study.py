@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.models.base import Model, UtcDateTime
+
+
+class Study(Model):
+    """A DICOM study known to Studykey, as its archive told it last. Texts are already cleaned."""
+
+    __tablename__ = "study"
+    __table_args__ = (
+        # Orthanc's id is a hash of PatientID and StudyInstanceUID: the UID alone is not one study.
+        UniqueConstraint("archive_id", "orthanc_id"),
+        Index(None, "archive_id", "study_instance_uid"),
+        Index(None, "stable_at", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    archive_id: Mapped[int] = mapped_column(ForeignKey("archive.id"))
+    orthanc_id: Mapped[str] = mapped_column(String(44))
+    study_instance_uid: Mapped[str] = mapped_column(String(64))
+    patient_id: Mapped[str] = mapped_column(Text)
+    # The PN value as it came (components and groups), for comparison; pages show it through domain.dicom.
+    patient_name: Mapped[str] = mapped_column(Text)
+    # PatientBirthDate as it came; the usable date beside it is NULL unless the state is "valid".
+    birth_date_text: Mapped[str] = mapped_column(Text)
+    birth_date: Mapped[date | None]
+    birth_date_state: Mapped[str] = mapped_column(String(16))
+    patient_sex: Mapped[str] = mapped_column(Text)
+    # NULL: StudyDate missing or no date.
+    study_date: Mapped[date | None]
+    description: Mapped[str] = mapped_column(Text)
+    accession_number: Mapped[str] = mapped_column(Text)
+    # Modalities in the study, sorted, joined by a backslash as in DICOM.
+    modalities: Mapped[str] = mapped_column(Text)
+    body_part: Mapped[str] = mapped_column(Text)
+    institution_name: Mapped[str] = mapped_column(Text)
+    referring_physician: Mapped[str] = mapped_column(Text)
+    performing_physician: Mapped[str] = mapped_column(Text)
+    reading_physicians: Mapped[str] = mapped_column(Text)
+    responsible_organization: Mapped[str] = mapped_column(Text)
+    series_count: Mapped[int]
+    instance_count: Mapped[int]
+    # Digest over what Orthanc lists of the study: differs when a reconciliation has to read it again.
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    # Orthanc's LastUpdate, of its clock.
+    archive_updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    # When Studykey first learnt that the study was stable.
+    stable_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    # NULL: in the archive. Otherwise when Studykey noticed that it is gone.
+    deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -1,0 +1,184 @@
+"""Issuing, re-issuing, revoking and suspending grants; code and password for paper while they are sealed."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
+
+from app.adapters.crypto import Crypto
+from app.config import Settings
+from app.domain import access_code, grants, password
+from app.domain import birth_date as birth_dates
+from app.domain.access_code import AccessCode
+from app.domain.events import Event
+from app.domain.grants import Kind, Policy
+from app.domain.password import Password
+from app.domain.permissions import PATIENT, Permission
+from app.models import Grant, Study, grant_study
+from app.services.audit import Audit
+
+
+@dataclass(frozen=True)
+class Paper:
+    """What a sheet shows. Lives only as long as it takes to print it."""
+
+    grant: Grant
+    code: AccessCode
+    password: Password
+
+
+class Grants:
+    """Works within the caller's transaction, which has nothing written yet: hashing takes its time."""
+
+    def __init__(self, session: Session, crypto: Crypto, audit: Audit, settings: Settings) -> None:
+        self._session = session
+        self._crypto = crypto
+        self._audit = audit
+        self._settings = settings
+
+    def issue(
+        self,
+        studies: Sequence[Study],
+        *,
+        at: datetime,
+        actor: str,
+        kind: Kind = Kind.PATIENT,
+        permissions: Permission = PATIENT,
+        automatic: bool = False,
+    ) -> Paper:
+        """Issue a grant for ``studies`` with a fresh code and password (two hashes). Raises Busy.
+
+        ``automatic``: for the archive's stable signal, once in a study's life; the second of two issuers
+        meets IntegrityError at flush.
+        """
+        code = access_code.generate(self._settings.code_symbols)
+        words = password.generate()
+        ref = secrets.token_hex(8)
+        kid = self._crypto.pepper_kid
+        born = _common_birth_date(studies)
+        state = birth_dates.State.VALID if born else birth_dates.State.MISSING
+        wanted = self._settings.policy if kind is Kind.PATIENT else Policy.PASSWORD
+        grant = Grant(
+            ref=ref,
+            kind=kind,
+            policy=grants.policy_for(wanted, state),
+            permissions=permissions.names,
+            automatic_study_id=studies[0].id if automatic else None,
+            pepper_kid=kid,
+            code_index=self._crypto.code_indexes(code)[kid],
+            password_hash=self._crypto.hash_password(words),
+            birth_date_mac=self._crypto.birth_date_mac(kid, ref, born) if born else None,
+            issued_at=at,
+            expires_at=at + self._settings.grant_life,
+            studies=list(studies),
+        )
+        if self._settings.reprint_window:
+            grant.sealing_kid, grant.sealed = self._crypto.seal(ref, code, words)
+            grant.sealed_until = at + self._settings.reprint_window
+        self._session.add(grant)
+        self._session.flush()
+        self._note(Event.GRANT_ISSUED, grant, at=at, actor=actor, policy=grant.policy)
+        return Paper(grant, code, words)
+
+    def reissue(self, grant: Grant, *, at: datetime, actor: str) -> Paper:
+        """A fresh grant in place of ``grant``, which dies with its paper. Raises Busy."""
+        fresh = self.issue(
+            grant.studies,
+            at=at,
+            actor=actor,
+            kind=Kind(grant.kind),
+            permissions=Permission.from_names(grant.permissions),
+        )
+        self.revoke(grant, at=at, actor=actor)
+        self._note(Event.GRANT_REISSUED, grant, at=at, actor=actor, by=fresh.grant.ref)
+        return fresh
+
+    def paper(self, grant: Grant, *, at: datetime) -> Paper | None:
+        """Code and password within the reprint window; None after it: then printing re-issues."""
+        if grant.sealed is None or grant.sealing_kid is None or grant.sealed_until is None:
+            return None
+        if at >= grant.sealed_until or grant.revoked_at is not None:
+            return None
+        code, words = self._crypto.unseal(grant.ref, grant.sealing_kid, grant.sealed)
+        return Paper(grant, code, words)
+
+    def revoke(self, grant: Grant, *, at: datetime, actor: str) -> None:
+        """End a grant for good. Its visits and viewer tokens are worth nothing from this moment."""
+        if grant.revoked_at is None:
+            grant.revoked_at = at
+            grant.sealed = grant.sealing_kid = grant.sealed_until = None
+            self._note(Event.GRANT_REVOKED, grant, at=at, actor=actor)
+
+    def suspend(self, study: Study, why: str, *, at: datetime, actor: str) -> None:
+        """Hold back every grant that opens ``study`` until staff confirm: it may show the wrong person."""
+        for grant in self.of_study(study):
+            if grant.suspended_at is None and grant.revoked_at is None:
+                grant.suspended_at, grant.suspended_why = at, why
+                self._note(Event.GRANT_SUSPENDED, grant, at=at, actor=actor, why=why)
+
+    def confirm(self, grant: Grant, *, at: datetime, actor: str) -> None:
+        """Staff have looked: the grant opens again, for the birth date that the images carry now."""
+        if grant.suspended_at is not None:
+            grant.suspended_at = grant.suspended_why = None
+            self.renew_birth_date(grant, at=at, actor=actor)
+            self._note(Event.GRANT_CONFIRMED, grant, at=at, actor=actor)
+
+    def renew_birth_date(self, grant: Grant, *, at: datetime, actor: str) -> None:
+        """The verifier and policy for the birth date that the images carry now."""
+        born = _common_birth_date(grant.studies)
+        if born is None:
+            grant.policy, grant.birth_date_mac = Policy.PASSWORD, None
+        else:
+            grant.birth_date_mac = self._crypto.birth_date_mac(grant.pepper_kid, grant.ref, born)
+            if grant.kind == Kind.PATIENT:
+                grant.policy = self._settings.policy
+        self._note(Event.STUDY_CHANGED, grant, at=at, actor=actor, what="birth date")
+
+    def unlock(self, grant: Grant, *, at: datetime, actor: str) -> None:
+        """Forget the failures that stand against a grant."""
+        grant.failures = grant.failures_in_life = 0
+        grant.next_try_at = None
+        self._note(Event.GRANT_UNLOCKED, grant, at=at, actor=actor)
+
+    def of_study(self, study: Study) -> list[Grant]:
+        """Every grant that names ``study``, oldest first, with its studies."""
+        query = (
+            select(Grant)
+            .join(grant_study)
+            .where(grant_study.c.study_id == study.id)
+            .options(selectinload(Grant.studies))
+            .order_by(Grant.id)
+        )
+        return list(self._session.scalars(query))
+
+    def current(self, study: Study) -> Grant | None:
+        """The patient's grant of a study: the newest that is not revoked."""
+        return next(
+            (
+                grant
+                for grant in reversed(self.of_study(study))
+                if grant.revoked_at is None and grant.kind == Kind.PATIENT
+            ),
+            None,
+        )
+
+    def by_ref(self, ref: str) -> Grant | None:
+        query = select(Grant).where(Grant.ref == ref).options(selectinload(Grant.studies))
+        return self._session.scalars(query).one_or_none()
+
+    def _note(self, event: Event, grant: Grant, *, at: datetime, actor: str, **details: str) -> None:
+        for study in grant.studies:
+            self._audit.within(
+                self._session, event, at=at, actor=actor, grant_id=grant.id, study_id=study.id, **details
+            )
+
+
+def _common_birth_date(studies: Sequence[Study]) -> date | None:
+    """The one usable birth date of all studies; None when there is none, or more than one."""
+    dates = {study.birth_date for study in studies}
+    return dates.pop() if len(dates) == 1 else None

@@ -1,0 +1,156 @@
+"""Taking studies in from the archives: nudge, follower and reconciliation all end here.
+
+Idempotent: a study that is told twice is one row and one automatic grant. What it refuses: studies that are
+not stable yet (their signal or the next reconciliation brings them) and studies without a usable UID.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from app.adapters.orthanc import Orthanc
+from app.domain import birth_date as birth_dates
+from app.domain import dicom
+from app.domain.events import Event
+from app.domain.study import StudyRecord
+from app.models import Archive, Grant, Study
+from app.services.audit import Audit
+from app.services.grants import Grants
+
+log = structlog.get_logger(__name__)
+
+# Tags whose change means that the paper may be in the wrong hands.
+IDENTITY = ("patient_id", "patient_name", "study_instance_uid")
+_AMBIGUOUS = "Another patient's study in this archive has the same StudyInstanceUID."
+_OTHER_PATIENT = "The patient's name or ID changed in the archive."
+
+
+class Ingestion:
+    """Commits by itself after each step: what is known is kept, and hashing never holds a write lock."""
+
+    def __init__(
+        self, session: Session, orthancs: Mapping[str, Orthanc], grants: Grants, audit: Audit
+    ) -> None:
+        self._session = session
+        self._orthancs = orthancs
+        self._grants = grants
+        self._audit = audit
+
+    def take(self, archive: Archive, orthanc_id: str, *, at: datetime) -> Study | None:
+        """Bring the row of a stable study up to date and issue its automatic grant if one is due.
+
+        None when there is nothing to take (gone, not stable, unusable). Raises ArchiveUnreachable, Busy.
+        """
+        record = self._orthancs[archive.name].study(orthanc_id)
+        study = self._known(archive, orthanc_id)
+        if record is None:
+            if study is not None:
+                self.gone(study, at=at)
+            return None
+        if not record.is_stable:
+            return None
+        if not dicom.is_uid(record.study_instance_uid):
+            log.warning("study refused", archive=archive.name, orthanc_id=orthanc_id, why="unusable UID")
+            return None
+        actor = f"archive:{archive.name}"
+        if study is None:
+            study = self._add(archive, record, at=at, actor=actor)
+        else:
+            self._update(study, record, at=at, actor=actor)
+        self._session.commit()
+        if self._is_grant_due(archive, study, record):
+            self._issue(study, at=at, actor=actor)
+        self._suspend_if_ambiguous(archive, study.study_instance_uid, at=at, actor=actor)
+        return study
+
+    def gone(self, study: Study, *, at: datetime) -> None:
+        """The archive no longer has it: it stops being openable, its grant waits for its return."""
+        if study.deleted_at is None:
+            study.deleted_at = at
+            self._audit.within(self._session, Event.STUDY_DELETED, at=at, actor="studykey", study_id=study.id)
+        self._session.commit()
+
+    def ambiguous(self, archive: Archive, study_instance_uid: str, *, at: datetime) -> None:
+        """The gate met a UID that is not one study."""
+        for study in self._with_uid(archive, study_instance_uid):
+            self._grants.suspend(study, _AMBIGUOUS, at=at, actor=f"archive:{archive.name}")
+        self._session.commit()
+
+    def _known(self, archive: Archive, orthanc_id: str) -> Study | None:
+        query = select(Study).where(Study.archive_id == archive.id, Study.orthanc_id == orthanc_id)
+        return self._session.scalars(query).one_or_none()
+
+    def _with_uid(self, archive: Archive, uid: str) -> list[Study]:
+        query = select(Study).where(
+            Study.archive_id == archive.id, Study.study_instance_uid == uid, Study.deleted_at.is_(None)
+        )
+        return list(self._session.scalars(query))
+
+    def _add(self, archive: Archive, record: StudyRecord, *, at: datetime, actor: str) -> Study:
+        study = Study(archive_id=archive.id, orthanc_id=record.orthanc_id, stable_at=at)
+        _copy(record, study, at=at)
+        try:
+            with self._session.begin_nested():
+                self._session.add(study)
+        except IntegrityError:  # another process was first
+            known = self._known(archive, record.orthanc_id)
+            assert known is not None
+            return known
+        self._audit.within(self._session, Event.STUDY_STABLE, at=at, actor=actor, study_id=study.id)
+        return study
+
+    def _update(self, study: Study, record: StudyRecord, *, at: datetime, actor: str) -> None:
+        was_born, was_deleted = study.birth_date, study.deleted_at is not None
+        is_other_patient = any(getattr(study, name) != getattr(record, name) for name in IDENTITY)
+        has_changed = study.fingerprint != record.fingerprint
+        _copy(record, study, at=at)
+        study.deleted_at = None
+        if was_deleted:
+            self._audit.within(self._session, Event.STUDY_REVIVED, at=at, actor=actor, study_id=study.id)
+        elif has_changed:
+            self._audit.within(self._session, Event.STUDY_CHANGED, at=at, actor=actor, study_id=study.id)
+        if is_other_patient:
+            self._grants.suspend(study, _OTHER_PATIENT, at=at, actor=actor)
+        elif study.birth_date != was_born:
+            for grant in self._grants.of_study(study):
+                self._grants.renew_birth_date(grant, at=at, actor=actor)
+
+    def _is_grant_due(self, archive: Archive, study: Study, record: StudyRecord) -> bool:
+        if record.is_derived or record.updated_at < archive.registered_at:
+            return False  # anonymised copies and the backlog wait until somebody asks
+        issued = select(Grant.id).where(Grant.automatic_study_id == study.id)
+        return self._session.scalar(issued) is None and not self._grants.of_study(study)
+
+    def _issue(self, study: Study, *, at: datetime, actor: str) -> None:
+        try:
+            self._grants.issue([study], at=at, actor=actor, automatic=True)
+            self._session.commit()
+        except IntegrityError:  # another process issued it meanwhile: that one stands
+            self._session.rollback()
+
+    def _suspend_if_ambiguous(self, archive: Archive, uid: str, *, at: datetime, actor: str) -> None:
+        same_uid = self._with_uid(archive, uid)
+        if len(same_uid) > 1:
+            for study in same_uid:
+                self._grants.suspend(study, _AMBIGUOUS, at=at, actor=actor)
+            self._session.commit()
+
+
+def _copy(record: StudyRecord, study: Study, *, at: datetime) -> None:
+    for name in (
+        *IDENTITY,
+        *("birth_date_text", "patient_sex", "study_date", "description", "accession_number", "body_part"),
+        *("institution_name", "referring_physician", "performing_physician", "reading_physicians"),
+        *("responsible_organization", "series_count", "instance_count", "fingerprint"),
+    ):
+        setattr(study, name, getattr(record, name))
+    study.modalities = "\\".join(record.modalities)
+    study.archive_updated_at = record.updated_at
+    state, born = birth_dates.judge(record.birth_date_text, study_date=record.study_date or at.date())
+    study.birth_date_state, study.birth_date = state, born

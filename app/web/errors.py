@@ -1,0 +1,102 @@
+"""Exceptions become pages here and nowhere else: in the reader's language, with a way on, no secret."""
+
+from __future__ import annotations
+
+import structlog
+from flask import Flask, Response, make_response, render_template, request
+from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import HTTPException
+
+from app.adapters.crypto import Busy
+from app.adapters.orthanc import ArchiveUnreachable
+from app.services.audit import StoreUnavailable
+from app.web.i18n import _
+
+log = structlog.get_logger(__name__)
+
+RETRY_SECONDS = 10
+
+
+def page(status: int, title: str, *paragraphs: str, retry: bool = False) -> Response:
+    again = request.full_path.rstrip("?") if request.method == "GET" and retry else "/"
+    label = _("Try again") if retry else _("To the start page")
+    body = render_template(
+        "errors/error.html", title=title, paragraphs=paragraphs, action={"href": again, "label": label}
+    )
+    response = make_response(body, status)
+    if status == 503:
+        response.headers["Retry-After"] = str(RETRY_SECONDS)
+    return response
+
+
+def _busy(_error: Exception) -> Response:
+    return page(
+        503,
+        _("Many people are opening their studies just now"),
+        _("Nothing is lost. Please wait a few seconds and try again; your code stays the same."),
+        retry=True,
+    )
+
+
+def _unavailable(error: Exception) -> Response:
+    log.error("store unavailable", why=type(error.__cause__ or error).__name__)
+    return page(
+        503,
+        _("This page can't be opened right now"),
+        _("Nothing is lost. Please try again in a few minutes; your code stays the same."),
+        retry=True,
+    )
+
+
+def _archive_unreachable(error: Exception) -> Response:
+    assert isinstance(error, ArchiveUnreachable)
+    log.error("archive unreachable", archive=error.archive, why=error.why)
+    return page(
+        503,
+        _("The images can't be reached right now"),
+        _("The clinic's image archive doesn't answer. Nothing is lost. Try again in a few minutes."),
+        retry=True,
+    )
+
+
+def _csrf(_error: Exception) -> Response:
+    return page(
+        400,
+        _("Please try once more"),
+        _("Your browser didn't send what we need to know that it was you who pressed the button."),
+        _("Cookies have to be allowed for this site."),
+    )
+
+
+def _http(error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    status = error.code or 500
+    texts = {
+        404: (_("There is nothing here"), _("The address may be incomplete, or the study is closed.")),
+        405: (_("There is nothing here"), _("The address may be incomplete, or the study is closed.")),
+        413: (_("That was too much to send"), _("Please send less at once.")),
+        429: (_("Too many tries"), _("Please wait a little and try again.")),
+    }
+    title, text = texts.get(status, (_("That didn't work"), _("Please start again.")))
+    return page(status, title, text)
+
+
+def _unexpected(error: Exception) -> Response:
+    # The type and the place, never the message: it may quote what a person typed.
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    where = f"{trace.tb_frame.f_code.co_qualname}:{trace.tb_lineno}" if trace else ""
+    log.error("unexpected", type=type(error).__name__, where=where, endpoint=request.endpoint)
+    return page(500, _("That didn't work"), _("The mistake is ours. Please try again in a few minutes."))
+
+
+def init(app: Flask) -> None:
+    app.register_error_handler(Busy, _busy)
+    app.register_error_handler(StoreUnavailable, _unavailable)
+    app.register_error_handler(SQLAlchemyError, _unavailable)
+    app.register_error_handler(ArchiveUnreachable, _archive_unreachable)
+    app.register_error_handler(CSRFError, _csrf)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(Exception, _unexpected)

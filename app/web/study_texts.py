@@ -1,0 +1,125 @@
+"""Studies and series in words for people: never a DICOM code without its meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from flask import url_for
+
+from app.domain.dicom import parse_person_name
+from app.domain.permissions import Permission
+from app.domain.study import Series
+from app.models import Study
+from app.web import i18n
+from app.web.i18n import _
+
+
+def modality(code: str) -> str:
+    """The meaning of a Modality (0008,0060) code (PS3.3 section C.7.3.1.1.1) in the reader's language."""
+    return {
+        "CR": _("X-ray"),
+        "DX": _("X-ray"),
+        "CT": _("CT"),
+        "MR": _("MRI"),
+        "US": _("Ultrasound"),
+        "MG": _("Mammogram"),
+        "NM": _("Nuclear medicine"),
+        "PT": _("PET"),
+        "XA": _("Angiography"),
+        "RF": _("Fluoroscopy"),
+        "IO": _("Dental X-ray"),
+        "PX": _("Dental panorama"),
+        "ES": _("Endoscopy"),
+        "XC": _("Photograph"),
+        "OP": _("Eye photograph"),
+        "OPT": _("Eye scan"),
+        "SM": _("Microscopy"),
+        "BMD": _("Bone density"),
+        "SC": _("Captured picture"),
+        "OT": _("Other images"),
+        "SR": _("Structured report"),
+        "DOC": _("Document"),
+        "PR": _("Display settings"),
+        "KO": _("List of key images"),
+        "SEG": _("Marked regions"),
+        "RTSTRUCT": _("Marked regions"),
+        "RTPLAN": _("Treatment plan"),
+        "RTDOSE": _("Treatment dose"),
+        "ECG": _("ECG curve"),
+        "REG": _("Alignment data"),
+    }.get(code, _("Other images"))
+
+
+_NOT_IMAGES = {"SR", "DOC", "PR", "KO", "SEG", "RTSTRUCT", "RTPLAN", "RTDOSE", "REG"}
+
+
+def describe(study: Study) -> dict[str, Any]:
+    """What a page says of a study. The description is the modality's own words; without one, its meaning."""
+    codes = [code for code in study.modalities.split("\\") if code]
+    images = [code for code in codes if code not in _NOT_IMAGES] or codes
+    kinds = ", ".join(dict.fromkeys(modality(code) for code in images)) or _("Images")
+    title = f"{kinds}: {study.description}" if study.description else kinds
+    if kinds.casefold() in study.description.casefold():
+        title = study.description  # "CT chest" says already that it is a CT
+    return {
+        "id": study.id,
+        "title": title,
+        "date_text": i18n.show_date(study.study_date) if study.study_date else "",
+        "institution": study.institution_name,
+        "patient_name": parse_person_name(study.patient_name).shown,
+        "series_count": study.series_count,
+        "image_count": study.instance_count,
+    }
+
+
+def permissions(allowed: Permission) -> dict[str, bool]:
+    return {"report": Permission.REPORT in allowed, "download": Permission.DOWNLOAD in allowed}
+
+
+def describe_series(series: Series) -> dict[str, Any]:
+    kind = modality(series.modality)
+    return {
+        "number": series.number,
+        "title": series.title or kind,
+        "modality_name": kind,
+        "image_count": len(series.pictures),
+        "shown": bool(series.pictures),
+        "reason": _("%(kind)s: it has no pictures that can be shown here.", kind=kind),
+    }
+
+
+def position(
+    study: Study, listed: Sequence[Series], series_number: int | None, picture_number: int | None
+) -> dict[str, Any] | None:
+    """The picture shown now and its neighbours; None for a place that doesn't exist.
+
+    Without ``picture_number``: the middle of the series, where there is most to see.
+    """
+    if series_number is None or not 1 <= series_number <= len(listed):
+        return None
+    series = listed[series_number - 1]
+    count = len(series.pictures)
+    number = (count + 1) // 2 if picture_number is None else picture_number
+    if not 1 <= number <= count:
+        return None
+
+    def page(at: int) -> str | None:
+        if not 1 <= at <= count:
+            return None
+        return url_for("patient.look", study_id=study.id, series=series_number, image=at)
+
+    return {
+        "series_number": series_number,
+        "image_number": number,
+        "image_count": count,
+        "image_url": url_for("patient.picture", study_id=study.id, series=series_number, number=number),
+        "previous_url": page(number - 1),
+        "next_url": page(number + 1),
+        "alt": _(
+            "%(series)s, image %(number)s of %(count)s",
+            series=series.title or modality(series.modality),
+            number=number,
+            count=count,
+        ),
+    }

@@ -1,0 +1,154 @@
+"""The composition root: builds the adapters and services of an app, and ends each request's transaction."""
+
+from __future__ import annotations
+
+import os
+import socket
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from flask import Flask, Response
+from flask_migrate import Migrate
+from sqlalchemy import Engine, event
+from sqlalchemy.orm import Session, sessionmaker
+
+from app.adapters import keys
+from app.adapters.crypto import Crypto, HashSlots
+from app.adapters.orthanc import Orthanc
+from app.config import ROOT, Settings, SettingsError
+from app.models import db
+from app.services.archives import Archives
+from app.services.audit import Audit
+from app.services.authorization import Authorization
+from app.services.follower import Follower
+from app.services.grants import Grants
+from app.services.ingestion import Ingestion
+from app.services.leases import Leases
+from app.services.look import Look
+from app.services.proof import Proof
+from app.services.staff import StaffAccounts
+from app.services.visits import Visits
+from app.services.worklist import Worklist
+
+EXTENSION = "studykey"
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything that a door or a command can ask for."""
+
+    settings: Settings
+    clock: Clock
+    session: Session
+    crypto: Crypto
+    orthancs: dict[str, Orthanc]
+    audit: Audit
+    archives: Archives
+    grants: Grants
+    ingestion: Ingestion
+    proof: Proof
+    visits: Visits
+    authorization: Authorization
+    look: Look
+    staff: StaffAccounts
+    worklist: Worklist
+    leases: Leases
+
+    def follower(self) -> Follower:
+        return Follower(
+            self.session, self.orthancs, self.archives, self.ingestion, self.leases, self.settings, self.clock
+        )
+
+
+def wire(app: Flask, settings: Settings, *, processes: int, clock: Clock = utc_now) -> Services:
+    """Connect ``app`` to database and keys and build its services.
+
+    ``processes``: how many copies of this app share the processors (hash slots). Raises KeysMissing.
+    """
+    # Werkzeug and itsdangerous take the newest key first, then the fallbacks.
+    crypto = Crypto(_keyring(settings), HashSlots(max(1, settings.processors // processes)))
+    newest, *older = crypto.flask_secrets()
+    app.config.update(
+        SECRET_KEY=newest,
+        SECRET_KEY_FALLBACKS=older,
+        SQLALCHEMY_DATABASE_URI=settings.database_url,
+        SQLALCHEMY_ENGINE_OPTIONS=_engine_options(settings.database_url),
+    )
+    db.init_app(app)
+    Migrate(app, db, directory=str(ROOT / "migrations"), render_as_batch=True)
+    with app.app_context():
+        engine = db.engine
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+    services = build(settings, cast(Session, db.session), engine, crypto, clock)
+    app.extensions[EXTENSION] = services
+    return services
+
+
+def build(settings: Settings, session: Session, engine: Engine, crypto: Crypto, clock: Clock) -> Services:
+    """Build the services around a session (the caller's transaction) and an engine (their own)."""
+    own_session = sessionmaker(engine, expire_on_commit=False)
+    orthancs = {archive.name: Orthanc(archive) for archive in settings.archives}
+    audit = Audit(own_session)
+    grants = Grants(session, crypto, audit, settings)
+    archives = Archives(own_session, orthancs, audit)
+    return Services(
+        settings=settings,
+        clock=clock,
+        session=session,
+        crypto=crypto,
+        orthancs=orthancs,
+        audit=audit,
+        archives=archives,
+        grants=grants,
+        ingestion=Ingestion(session, orthancs, grants, audit),
+        proof=Proof(own_session, crypto, audit),
+        visits=Visits(own_session, crypto, audit, settings),
+        authorization=Authorization(engine, crypto, settings),
+        look=Look(orthancs),
+        staff=StaffAccounts(session, own_session, crypto, audit),
+        worklist=Worklist(session),
+        leases=Leases(own_session, f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"),
+    )
+
+
+def end_transaction(response: Response) -> Response:
+    """Pages commit once, at the end, on success; anything else is rolled back."""
+    if response.status_code < 400:
+        db.session.commit()
+    else:
+        db.session.rollback()
+    return response
+
+
+def _keyring(settings: Settings) -> keys.Keyring:
+    """The keys of this installation. Only the demo, developers and tests get them made on the way."""
+    if not settings.is_production and not settings.keys_file.exists():
+        with suppress(FileExistsError):  # another process was first
+            keys.write(settings.keys_file, keys.generate())
+    try:
+        return keys.read(settings.keys_file)
+    except keys.KeysMissing as missing:
+        raise SettingsError(str(missing)) from None
+
+
+def _engine_options(url: str) -> dict[str, Any]:
+    if url.startswith("sqlite"):
+        return {"connect_args": {"timeout": 10}}
+    return {"pool_pre_ping": True, "connect_args": {"connect_timeout": 2}}
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
