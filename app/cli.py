@@ -16,7 +16,7 @@ from app import create_internal_app, logs, supervisor
 from app.adapters import keys as keys_file
 from app.config import ROOT, Settings, SettingsError
 from app.domain.staff import Role
-from app.models import Grant
+from app.models import Grant, db
 from app.services.staff import LoginTaken
 from app.wiring import EXTENSION, Services
 
@@ -55,6 +55,8 @@ def migrate(settings: Settings) -> None:
     app = create_internal_app(settings)
     with app.app_context():
         upgrade()
+        db.session.remove()
+        db.engine.dispose()
 
 
 @main.command()
