@@ -1,0 +1,480 @@
+"""The gate: what stands inside Orthanc and lets a viewer token see exactly its study.
+
+Loaded by Orthanc's Python plugin ("PythonScript"), standard library only, Python 3.9 or later. It owns
+(a) the nudge: when Orthanc calls a study stable, Studykey is told, so that its sheet is ready at once;
+(b) the filter: every HTTP request passes ROWS below. Whatever no row allows is refused (403).
+
+It refuses to guess: no study found, two studies under one UID, an unknown query key, Studykey silent, a
+setting missing or any error in here all mean 403. It keeps no list of tokens: Studykey answers, and its
+answer is kept for `validity` seconds.
+Settings: the section "Studykey" of Orthanc's own configuration, see README.md beside this file.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import http.client
+import json
+import re
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from concurrent import futures
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import orthanc  # type: ignore[import-not-found]  # offered by Orthanc itself; tests put a fake in its place
+
+VERSION = "0.1.0"
+VIEW, DOWNLOAD = "view", "download"
+
+# ---------------------------------------------------------------- the table that an auditor reads
+# Shapes of the parts of a path. Orthanc decodes %xx, folds // and resolves .. before it asks us.
+UID = r"[0-9]+(?:\.[0-9]+)*"
+ORTHANC_ID = r"[0-9a-f]{8}(?:-[0-9a-f]{8}){4}"
+PARTS = {
+    "study-uid": UID, "series-uid": UID, "instance-uid": UID,
+    "study-id": ORTHANC_ID, "series-id": ORTHANC_ID, "instance-id": ORTHANC_ID,
+    "frame": "[0-9]{1,6}", "frames": "[0-9]{1,6}(?:,[0-9]{1,6})*", "bulk": "[0-9A-Fa-f/]{1,200}",
+}  # fmt: skip
+
+# Shapes of query values, which arrive undecoded. No UID may be empty, a list, or hold a % sign.
+NUMBER, WORDS = r"-?[0-9]{1,9}(?:\.[0-9]{1,9})?", r'[A-Za-z0-9,.;:/*=+"%_ -]{0,2000}'
+TOKEN = r"[A-Za-z0-9._~-]{1,200}"  # noqa: S105 - its shape
+PAGE = {"limit": NUMBER, "offset": NUMBER, "fuzzymatching": "true|false", "includefield": WORDS}
+SERIES, INSTANCE = {"SeriesInstanceUID": UID}, {"SOPInstanceUID": UID}
+FIND = {"StudyInstanceUID": UID, **SERIES, **INSTANCE, **PAGE}
+ACCEPT = {"accept": WORDS}
+PICTURE = {**ACCEPT, "viewport": WORDS, "window": WORDS, "quality": NUMBER}
+WADO = {
+    "requestType": "WADO", "studyUID": UID, "seriesUID": UID, "objectUID": UID, "contentType": WORDS,
+    "transferSyntax": WORDS, "charset": WORDS, "rows": NUMBER, "columns": NUMBER, "frameNumber": NUMBER,
+    "windowCenter": NUMBER, "windowWidth": NUMBER, "imageQuality": NUMBER, "region": WORDS,
+}  # fmt: skip
+REST_PICTURE = {"quality": NUMBER, "width": NUMBER, "height": NUMBER, "smooth": NUMBER,
+                "window-center": NUMBER, "window-width": NUMBER}  # fmt: skip
+LINK = {"token": TOKEN}  # a plain link can't carry a header, so these may name the token in the query
+# DICOM attributes have two spellings; both at once are one key given twice, and that is refused.
+SAME_KEY = {"0020000D": "StudyInstanceUID", "0020000d": "StudyInstanceUID", "0020000E": "SeriesInstanceUID",
+            "0020000e": "SeriesInstanceUID", "00080018": "SOPInstanceUID"}  # fmt: skip
+
+
+class Row(NamedTuple):
+    """One thing that a viewer token may GET (HEAD and OPTIONS reach a filter as GET)."""
+
+    path: str
+    keys: Mapping[str, str]  # allowed query keys and the shape of their values
+    found_by: str  # what names the study: a part of the path, or a query key that must be there
+    needs: str = VIEW
+
+
+_STUDY, _SERIES = "/dicom-web/studies/{study-uid}", "/dicom-web/studies/{study-uid}/series/{series-uid}"
+_INSTANCE = _SERIES + "/instances/{instance-uid}"
+ROWS = (
+    # QIDO-RS: looking for what the study holds (PS3.18 10.6)
+    Row("/dicom-web/studies", FIND, "StudyInstanceUID"),
+    Row("/dicom-web/series", FIND, "StudyInstanceUID"),
+    Row("/dicom-web/instances", FIND, "StudyInstanceUID"),
+    Row(_STUDY + "/series", {**SERIES, **PAGE}, "study-uid"),
+    Row(_STUDY + "/instances", {**SERIES, **INSTANCE, **PAGE}, "study-uid"),
+    Row(_SERIES + "/instances", {**INSTANCE, **PAGE}, "study-uid"),
+    # WADO-RS: fetching (PS3.18 10.4). One instance at a time is how viewers get pixels; more is a download.
+    Row(_STUDY, ACCEPT, "study-uid", DOWNLOAD),
+    Row(_SERIES, ACCEPT, "study-uid", DOWNLOAD),
+    Row(_INSTANCE, ACCEPT, "study-uid"),
+    *(Row(level + "/metadata", ACCEPT, "study-uid") for level in (_STUDY, _SERIES, _INSTANCE)),
+    *(Row(level + "/rendered", PICTURE, "study-uid") for level in (_STUDY, _SERIES, _INSTANCE)),
+    *(Row(level + "/thumbnail", PICTURE, "study-uid") for level in (_STUDY, _SERIES, _INSTANCE)),
+    Row(_INSTANCE + "/bulk/{bulk}", {**ACCEPT, **LINK}, "study-uid"),
+    Row(_INSTANCE + "/frames/{frames}", {**ACCEPT, **LINK}, "study-uid"),
+    Row(_INSTANCE + "/frames/{frame}/rendered", PICTURE, "study-uid"),
+    # WADO-URI (PS3.18 9): objectUID alone would serve any instance, so studyUID must be there
+    Row("/wado", WADO, "studyUID"),
+    # Orthanc's REST API
+    Row("/studies/{study-id}", {}, "study-id"),
+    Row("/studies/{study-id}/series", {}, "study-id"),
+    Row("/studies/{study-id}/instances", {}, "study-id"),
+    Row("/studies/{study-id}/statistics", {}, "study-id"),
+    Row("/studies/{study-id}/archive", LINK, "study-id", DOWNLOAD),
+    Row("/studies/{study-id}/media", LINK, "study-id", DOWNLOAD),
+    Row("/series/{series-id}", {}, "series-id"),
+    Row("/series/{series-id}/instances", {}, "series-id"),
+    Row("/series/{series-id}/archive", LINK, "series-id", DOWNLOAD),
+    Row("/series/{series-id}/media", LINK, "series-id", DOWNLOAD),
+    Row("/instances/{instance-id}", {}, "instance-id"),
+    Row("/instances/{instance-id}/tags", {}, "instance-id"),
+    Row("/instances/{instance-id}/simplified-tags", {}, "instance-id"),
+    Row("/instances/{instance-id}/preview", REST_PICTURE, "instance-id"),
+    Row("/instances/{instance-id}/rendered", REST_PICTURE, "instance-id"),
+    Row("/instances/{instance-id}/frames", {}, "instance-id"),
+    Row("/instances/{instance-id}/frames/{frame}/preview", REST_PICTURE, "instance-id"),
+    Row("/instances/{instance-id}/frames/{frame}/rendered", REST_PICTURE, "instance-id"),
+    Row("/instances/{instance-id}/frames/{frame}/raw", LINK, "instance-id"),  # videos in Stone
+    Row("/instances/{instance-id}/file", LINK, "instance-id", DOWNLOAD),
+    Row("/instances/{instance-id}/attachments/dicom/data", LINK, "instance-id", DOWNLOAD),
+)
+SIGN_IN = "/studykey-sign-in"  # open: asks the site's own users for their password, then Orthanc Explorer
+# A viewer's folder is open to all, so it may never be one of Orthanc's own.
+NEVER_STATIC = frozenset({
+    "app", "auth", "changes", "dicom-web", "exports", "instances", "jobs", "modalities", "patients", "peers",
+    "plugins", "queries", "series", "statistics", "storage-commitment", "studies", "system", "tools",
+    "transfers", "ui", "wado",
+})  # fmt: skip
+
+
+# ---------------------------------------------------------------- settings
+class Settings(NamedTuple):
+    """Section "Studykey" of Orthanc's configuration. Without url, nobody but `users` gets in."""
+
+    url: str = ""
+    username: str = ""
+    password: str = ""
+    users: tuple[bytes, ...] = ()  # b"login:password" of clients with full rights
+    static_folders: tuple[str, ...] = ()
+    timeout_seconds: float = 2.0
+    nudge: bool = True
+    ohif_index: str = ""
+    dicom_web_root: str = "/dicom-web"
+    wado_root: str = "/wado"
+
+
+def read_settings(configuration: str) -> tuple[Settings, list[str]]:
+    """Return the settings and what is wrong with them; what is wrong is left out, never loosened."""
+    whole = json.loads(configuration)
+    section, web, wrong = whole.get("Studykey"), whole.get("DicomWeb") or {}, []
+    if not isinstance(section, dict):
+        return Settings(), ['the section "Studykey" is missing']
+    url, username, password = (str(section.get(key) or "") for key in ("Url", "Username", "Password"))
+    if not (re.fullmatch(r"https?://[^/?#@]+(/[^?#]*)?", url) and username and password):
+        wrong.append("Url (http:// or https://), Username and Password must all be given")
+        url = ""
+    users = []
+    for login, secret in (section.get("Users") or {}).items():
+        if login and ":" not in login and secret and isinstance(secret, str):
+            users.append(f"{login}:{secret}".encode())
+        else:
+            wrong.append("a user without a usable name or password is left out")
+    folders = []
+    for folder in section.get("StaticFolders") or []:
+        if re.fullmatch(r"/[A-Za-z0-9_-]+/", str(folder)) and folder.strip("/").lower() not in NEVER_STATIC:
+            folders.append(folder)
+        else:
+            wrong.append(f"StaticFolders: {folder!r} is not a viewer's folder like /ohif/, left out")
+    timeout = section.get("TimeoutSeconds", 2)
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not 0.1 <= timeout <= 10:
+        wrong.append("TimeoutSeconds must be 0.1 to 10, using 2")
+        timeout = 2
+    return Settings(
+        url.rstrip("/"), username, password, tuple(users), tuple(folders), float(timeout),
+        section.get("Nudge", True) is True, str(section.get("OhifIndex") or ""),
+        "/" + str(web.get("Root") or "/dicom-web/").strip("/"),
+        "/" + str(web.get("WadoRoot") or "/wado").strip("/"),
+    ), wrong  # fmt: skip
+
+
+# ---------------------------------------------------------------- talking to Studykey
+class Studykey:
+    """Studykey's internal door: may this token, and the two signals."""
+
+    PENDING, ANSWERS = 500, 10_000
+    LONGEST_VALIDITY, OUTAGE = 60, 1  # seconds
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        # Orthanc's own HTTP threads have a stack of 100 KB: Python's name look-up, TLS or a lazy import could
+        # overflow it and crash Orthanc (seen with nested JSON). So calls are made on threads of ours.
+        self._callers = futures.ThreadPoolExecutor(16, thread_name_prefix="studykey")
+        self._answers: OrderedDict[tuple[str, str, str], tuple[float, bool]] = OrderedDict()
+        self._answers_lock = threading.Lock()
+        self._pending: OrderedDict[tuple[str, str], dict[str, Any]] = OrderedDict()
+        self._wake = threading.Condition()
+        self._stopping = threading.Event()
+        self._told: dict[str, float] = {}
+        self._complained = float("-inf")
+
+    def post(self, path: str, body: Mapping[str, Any]) -> bytes:
+        """POST JSON; return the body of a 2xx answer. Raises OSError, HTTPException or ValueError.
+
+        http.client because it knows no proxy variables, follows no redirect, and gives up after the timeout.
+        """
+        url, settings = urlsplit(self._settings.url), self._settings
+        kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
+        secret = base64.b64encode(f"{settings.username}:{settings.password}".encode()).decode("ascii")
+        headers = {"Content-Type": "application/json", "Authorization": "Basic " + secret}
+        connection = kind(url.netloc, timeout=settings.timeout_seconds)
+        try:
+            connection.request("POST", url.path + path, json.dumps(body).encode(), headers)
+            with connection.getresponse() as answer:
+                if not 200 <= answer.status < 300:
+                    raise ValueError(f"status {answer.status}")
+                return answer.read(65536)
+        finally:
+            connection.close()
+
+    def grants(self, token: str, token_key: str, study: Study, permission: str) -> bool:
+        """Return whether the token may use the study, as answered now or less than `validity` seconds ago."""
+        key, asked_at = (token, study.orthanc_id, permission), time.monotonic()
+        with self._answers_lock:
+            until, granted = self._answers.get(key, (0.0, False))
+        if asked_at < until:
+            return granted
+        question = {
+            "dicom-uid": study.uid, "level": "study", "method": "get", "orthanc-id": study.orthanc_id,
+            "server-id": None, "token-key": token_key, "token-value": token, "permission": permission,
+        }  # fmt: skip
+        call = self._callers.submit(self._ask, question)
+        try:
+            granted, validity = call.result(self._settings.timeout_seconds)
+        except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError, RecursionError,
+                futures.TimeoutError) as error:  # fmt: skip
+            # An outage is remembered for a second: threads waiting for a silent Studykey would fill Orthanc.
+            call.cancel()
+            self._complain(error)
+            granted, validity, asked_at = False, self.OUTAGE, time.monotonic()
+        if validity > 0:
+            with self._answers_lock:
+                self._answers[key] = (asked_at + min(validity, self.LONGEST_VALIDITY), granted)
+                self._answers.move_to_end(key)
+                while len(self._answers) > self.ANSWERS:
+                    self._answers.popitem(last=False)
+        return granted
+
+    def _ask(self, question: Mapping[str, Any]) -> tuple[bool, int]:
+        answer = json.loads(self.post("/tokens/validate", question))
+        granted, validity = answer["granted"] is True, answer["validity"]
+        if type(validity) is not int or validity < 0:
+            raise ValueError("validity is not a number of seconds")
+        return granted, validity
+
+    def tell_stable(self, orthanc_id: str) -> None:
+        """Queue a nudge; returns at once. A lost one is harmless: Studykey also follows /changes."""
+        self._tell("/signals/stable-study", orthanc_id, {"orthanc-id": orthanc_id})
+
+    def tell_ambiguous(self, uid: str, orthanc_ids: Iterable[str]) -> None:
+        """Queue the news that several studies bear one UID, at most once a minute for each UID."""
+        now = time.monotonic()
+        with self._wake:
+            if now - self._told.get(uid, float("-inf")) < 60:
+                return
+            if len(self._told) >= self.PENDING:
+                self._told.clear()
+            self._told[uid] = now
+        body = {"study-instance-uid": uid, "orthanc-ids": sorted(orthanc_ids)}
+        self._tell("/signals/ambiguous-study", uid, body)
+
+    def _tell(self, path: str, about: str, body: dict[str, Any]) -> None:
+        with self._wake:
+            self._pending[path, about] = body  # the same news twice is one message
+            while len(self._pending) > self.PENDING:
+                self._pending.popitem(last=False)
+            self._wake.notify()
+
+    def start(self) -> None:
+        """Start the one thread that delivers signals; a daemon, so it never keeps Orthanc from stopping."""
+        threading.Thread(target=self._deliver, name="studykey-signals", daemon=True).start()
+
+    def stop(self) -> None:
+        """Let the thread end; what is still queued is dropped."""
+        self._stopping.set()
+        self._callers.shutdown(wait=False, cancel_futures=True)
+        with self._wake:
+            self._wake.notify_all()
+
+    def _deliver(self) -> None:
+        while not self._stopping.is_set():
+            with self._wake:
+                while not self._pending and not self._stopping.is_set():
+                    self._wake.wait()
+                if self._stopping.is_set():
+                    return
+                (path, _), body = self._pending.popitem(last=False)
+            for pause in (0.3, 1.0, 0):
+                try:
+                    self.post(path, body)
+                    break
+                except (OSError, http.client.HTTPException, ValueError) as error:
+                    self._complain(error)
+                    if self._stopping.wait(pause):
+                        return
+
+    def _complain(self, error: Exception) -> None:
+        now = time.monotonic()
+        if now - self._complained > 10:  # a line per refused slice would fill the disk
+            self._complained = now
+            detail = error if isinstance(error, (OSError, ValueError)) else ""
+            orthanc.LogWarning(f"Studykey did not answer properly: {type(error).__name__} {detail}")
+
+
+# ---------------------------------------------------------------- which study is it
+class Study(NamedTuple):
+    """A study in this Orthanc."""
+
+    orthanc_id: str
+    uid: str
+
+
+def study_above(kind: str, orthanc_id: str) -> Study | None:
+    """Return the study that a study, series or instance id belongs to; None when Orthanc doesn't know it."""
+    paths = {"study-id": "/studies/{}", "series-id": "/series/{}/study", "instance-id": "/instances/{}/study"}
+    try:
+        answer = json.loads(orthanc.RestApiGet(paths[kind].format(orthanc_id)))
+        return Study(answer["ID"], answer["MainDicomTags"]["StudyInstanceUID"])
+    except (orthanc.OrthancException, ValueError, KeyError):
+        return None
+
+
+def studies_with(uid: str) -> list[str]:
+    """Return the Orthanc ids of all studies that bear this StudyInstanceUID.
+
+    Never cached: a second patient's study may arrive under the same UID at any moment. /tools/lookup also
+    finds patients, series and instances by that text, trims spaces and ignores case: only studies count here,
+    and all of them do.
+    """
+    found = json.loads(orthanc.RestApiPost("/tools/lookup", uid))
+    return [one["ID"] for one in found if one["Type"] == "Study"]
+
+
+# ---------------------------------------------------------------- the filter
+class Gate:
+    """Decides on each request. Called by Orthanc from many threads at once."""
+
+    def __init__(self, settings: Settings, studykey: Studykey) -> None:
+        self._settings, self._studykey = settings, studykey
+        self._rows = [(self._pattern(row.path), row) for row in ROWS]
+
+    def _pattern(self, path: str) -> re.Pattern[str]:
+        roots = {"/dicom-web": self._settings.dicom_web_root, "/wado": self._settings.wado_root}
+        for usual, ours in roots.items():
+            if path == usual or path.startswith(usual + "/"):
+                path = ours + path[len(usual) :]
+                break
+        return re.compile(re.sub(r"\\\{(.*?)\\\}", self._part, re.escape(path).replace(r"\-", "-")))
+
+    @staticmethod
+    def _part(found: re.Match[str]) -> str:
+        return f"(?P<{found[1].replace('-', '_')}>{PARTS[found[1]]})"
+
+    def allows(self, uri: str, **request: Any) -> bool:
+        """Answer Orthanc's question. Any error means no; the log names its kind only, never its text."""
+        try:
+            return self._decide(uri, request["method"] == orthanc.HttpMethod.GET, request) is True
+        except Exception as error:  # noqa: BLE001 - Orthanc would answer 500 and keep no promise
+            orthanc.LogError(f"Studykey gate: refused after an unexpected {type(error).__name__}")
+            return False
+
+    def _decide(self, uri: str, is_get: bool, request: Mapping[str, Any]) -> bool:
+        if is_get and (uri == SIGN_IN or uri.startswith(self._settings.static_folders)):
+            return True
+        headers, query = request.get("headers") or {}, dict(request.get("get") or {})
+        if is_site_user(self._settings.users, headers):
+            # A browser that remembers the password would send it along with another site's form, too.
+            return is_get or headers.get("sec-fetch-site") not in ("cross-site", "same-site")
+        if not is_get or not self._settings.url:
+            return False
+        for pattern, row in self._rows:
+            parts = pattern.fullmatch(uri)
+            if parts:
+                return self._row_allows(row, parts.groupdict(), headers, query)
+        return False
+
+    def _row_allows(
+        self, row: Row, parts: Mapping[str, str], headers: Mapping[str, str], given: Mapping[str, str]
+    ) -> bool:
+        query = {SAME_KEY.get(key, key): value for key, value in given.items()}
+        if len(query) != len(given):
+            return False
+        for name, value in query.items():
+            if name not in row.keys or not re.fullmatch(row.keys[name], value):
+                return False
+        token, token_key = viewer_token(headers, query)
+        if not token:
+            return False
+        named = query.get(row.found_by) or parts.get(row.found_by.replace("-", "_"))
+        study = self._study(row.found_by, named)
+        return study is not None and self._studykey.grants(token, token_key, study, row.needs)
+
+    def _study(self, found_by: str, value: str | None) -> Study | None:
+        if not value or len(value) > 64:
+            return None
+        if found_by.endswith("-id"):
+            return study_above(found_by, value)
+        ids = studies_with(value)
+        if len(ids) > 1:
+            self._studykey.tell_ambiguous(value, ids)
+        study = study_above("study-id", ids[0]) if len(ids) == 1 else None
+        return study if study and study.uid == value else None
+
+
+def is_site_user(users: Iterable[bytes], headers: Mapping[str, str]) -> bool:
+    """Return whether the Basic credentials are those of a configured client; takes equally long for all."""
+    scheme, _, value = headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return False
+    try:
+        given = base64.b64decode(value.strip(), validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return sum(hmac.compare_digest(given, user) for user in users) > 0  # any() would stop at the first
+
+
+def viewer_token(headers: Mapping[str, str], query: Mapping[str, str]) -> tuple[str, str]:
+    """Return the token and where it stood; empty when there is none, it is no token, or two differ."""
+    header, argument = headers.get("authorization", ""), query.get("token", "")
+    scheme, _, bearer = header.partition(" ")
+    if not header:
+        return (argument, "token") if re.fullmatch(TOKEN, argument) else ("", "")
+    is_token = scheme.lower() == "bearer" and re.fullmatch(TOKEN, bearer) and argument in ("", bearer)
+    return (bearer, "Authorization") if is_token else ("", "")
+
+
+# ---------------------------------------------------------------- what Orthanc calls
+def install() -> None:
+    """Register everything with Orthanc. The filter comes first: nothing later may leave Orthanc open."""
+    try:
+        settings, wrong = read_settings(orthanc.GetConfiguration())
+    except Exception as error:  # noqa: BLE001 - without a filter Orthanc would stand open
+        settings, wrong = Settings(), [f"unreadable ({type(error).__name__})"]
+    studykey = Studykey(settings)
+    orthanc.RegisterIncomingHttpRequestFilter(Gate(settings, studykey).allows)
+    for problem in wrong:
+        orthanc.LogError(f"Studykey gate: configuration: {problem}")
+
+    def on_change(change: int, _level: int, resource: str) -> None:
+        if change == orthanc.ChangeType.STABLE_STUDY and settings.nudge and settings.url:
+            studykey.tell_stable(resource)
+        elif change == orthanc.ChangeType.ORTHANC_STOPPED:
+            studykey.stop()
+
+    # A REST callback is told its method as text, a filter as a number.
+    def sign_in(output: Any, _uri: str, **request: Any) -> None:
+        if request.get("method") != "GET":
+            output.SendMethodNotAllowed("GET")
+        elif is_site_user(settings.users, request.get("headers") or {}):
+            # Not output.Redirect: that is a 301 without headers, and a browser that remembers it never asks
+            # again. The address is relative: Orthanc may stand under a proxy's sub-path.
+            output.SetHttpHeader("Cache-Control", "no-store")
+            output.SetHttpHeader("Location", "app/explorer.html")
+            output.SendHttpStatusCode(303)
+        else:
+            output.SendUnauthorized("Orthanc")
+
+    def ohif(output: Any, _uri: str, **request: Any) -> None:
+        if request.get("method") != "GET":
+            output.SendMethodNotAllowed("GET")
+        else:
+            output.SetHttpHeader("Referrer-Policy", "no-referrer")  # the address holds the token
+            output.AnswerBuffer(Path(settings.ohif_index).read_bytes(), "text/html")
+
+    orthanc.RegisterOnChangeCallback(on_change)
+    orthanc.RegisterRestCallback(SIGN_IN, sign_in)
+    if settings.ohif_index:
+        orthanc.RegisterRestCallback("/ohif/viewer", ohif)
+    studykey.start()
+    orthanc.LogWarning(f"Studykey gate {VERSION} stands in front of {len(ROWS)} kinds of requests")
+
+
+install()
