@@ -1,0 +1,112 @@
+"""Fixtures for all tests. Below: what needs no process but a database; tests/support/clinic.py has the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app import create_internal_app, create_public_app
+from app.adapters import keys
+from app.config import ArchiveSettings, Mode, Settings
+from app.models import db
+from app.wiring import EXTENSION, Services
+from tests.support.clock import Clock
+from tests.support.databases import Databases
+
+ARCHIVE = ArchiveSettings(
+    name="main",
+    url="http://127.0.0.1:9/",  # discard: nothing answers there
+    public_url="http://127.0.0.1:9/",
+    username="studykey",
+    password="service-secret-of-tests",
+    gate_username="main",
+    gate_password="gate-secret-of-tests",
+    viewer="stone",
+)
+
+
+@pytest.fixture(scope="session")
+def base_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    folder = tmp_path_factory.mktemp("instance")
+    keys.write(folder / "keys.json", keys.generate())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STUDYKEY_MODE", "test")
+        patch.setenv("STUDYKEY_INSTANCE", str(folder))
+        return Settings.from_env().with_(
+            mode=Mode.TEST,
+            base_url="http://localhost:8045",
+            archives=(ARCHIVE,),
+            clinic_name="Test Clinic",
+            clinic_phone="+1 555 0199",
+        )
+
+
+@pytest.fixture(scope="session")
+def databases(tmp_path_factory: pytest.TempPathFactory, base_settings: Settings) -> Databases:
+    return Databases(tmp_path_factory.mktemp("databases"), base_settings)
+
+
+@pytest.fixture
+def settings(base_settings: Settings, databases: Databases) -> Iterator[Settings]:
+    """Settings with a fresh database of their own."""
+    with databases.fresh() as url:
+        yield base_settings.with_(database_url=url)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def internal_app(settings: Settings, clock: Clock) -> Iterator[Flask]:
+    app = create_internal_app(settings, clock=clock)
+    app.testing = True
+    yield app
+    _close(app)
+
+
+@pytest.fixture
+def public_app(settings: Settings, clock: Clock) -> Iterator[Flask]:
+    app = create_public_app(settings, clock=clock)
+    app.testing = True
+    yield app
+    _close(app)
+
+
+@pytest.fixture
+def services(internal_app: Flask) -> Iterator[Services]:
+    """All services on a fresh database, within an app context."""
+    with internal_app.app_context():
+        yield internal_app.extensions[EXTENSION]
+
+
+@pytest.fixture
+def client(public_app: Flask) -> FlaskClient:
+    return public_app.test_client()
+
+
+@pytest.fixture
+def internal_client(internal_app: Flask) -> FlaskClient:
+    return internal_app.test_client()
+
+
+def _close(app: Flask) -> None:
+    with app.app_context():
+        db.session.remove()
+        db.engine.dispose()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What a folder needs is marked by the folder's name, so that ``make quick`` can leave it out."""
+    for item in items:
+        parts = Path(str(item.path)).parts
+        if "journeys" in parts:
+            item.add_marker(pytest.mark.orthanc)
+            item.add_marker(pytest.mark.browser)
+        if "archive" in parts:
+            item.add_marker(pytest.mark.orthanc)

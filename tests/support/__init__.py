@@ -1,0 +1,1 @@
+"""What tests share: databases, a clock that obeys, a whole clinic of real processes."""
