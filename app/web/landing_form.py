@@ -49,7 +49,9 @@ def read(
     """A claim, or what to put right, in the order of the page. Nothing here touches a grant."""
     shown = typed(form)
     errors: list[FieldError] = []
-    code = access_code.read(shown.code, data_symbols=data_symbols)
+    # Somebody may have copied the whole address of the QR into the field.
+    in_fragment = shown.code.rpartition("#")[2].removesuffix("!p")
+    code = access_code.read(in_fragment, data_symbols=data_symbols)
     if not isinstance(code, AccessCode):
         errors.append(FieldError("code", _code_message(code, data_symbols + 1)))
     typed_password = form.get("password", "")[:MAX_TYPED]

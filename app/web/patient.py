@@ -226,7 +226,7 @@ def picture(study_id: int, series: int, number: int) -> ResponseReturnValue:
     except ArchiveUnreachable:
         return Response(status=503, headers={"Retry-After": "5"})
     if found is None:
-        abort(404)
+        return Response(status=415)  # not 404: to the page's script that means that the visit is over
     media_type, body = found
     return Response(body, mimetype=media_type)
 

@@ -1,0 +1,1 @@
+"""Tests on a real Orthanc, without a browser."""

@@ -1,0 +1,216 @@
+"""A whole clinic of real processes: Orthanc with its gate, Studykey's two doors, its follower.
+
+What a test does here goes through the same doors that people and Orthanc use; the database is read beside
+them, in this process, to see what came of it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import requests
+from sqlalchemy import select
+
+from app import create_internal_app
+from app.config import Settings
+from app.demo import studies
+from app.demo.orthanc_server import GateSettings, OrthancServer
+from app.demo.studies import SyntheticStudy
+from app.models import Study, db
+from app.services.grants import Paper
+from app.supervisor import Supervisor, parts
+from app.wiring import EXTENSION, Services
+
+Result = TypeVar("Result")
+
+SERVICE = ("studykey", "service-secret-of-tests")
+GATE = ("main", "gate-secret-of-tests")
+PATIENCE_SECONDS = 30
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def eventually(look: Callable[[], Result], *, within: float = PATIENCE_SECONDS, what: str = "it") -> Result:
+    """What ``look`` finds as soon as it is truthy; fails the test after ``within`` seconds."""
+    deadline = time.monotonic() + within
+    while time.monotonic() < deadline:
+        if found := look():
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"{what} didn't happen within {within} s")
+
+
+class Clinic:
+    def __init__(
+        self,
+        folder: Path,
+        database_url: str,
+        *,
+        nudge: bool = True,
+        gate: bool = True,
+        ohif_folder: Path | None = None,
+        stable_age_seconds: int = 1,
+        **environ: str,
+    ) -> None:
+        ports = {name: free_port() for name in ("public", "internal", "orthanc")}
+        self.portal = f"http://localhost:{ports['public']}"
+        self.door = f"http://127.0.0.1:{ports['internal']}"
+        self._environ = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("STUDYKEY_")},
+            "STUDYKEY_MODE": "test",
+            "STUDYKEY_INSTANCE": str(folder / "instance"),
+            "STUDYKEY_DATABASE_URL": database_url,
+            "STUDYKEY_BASE_URL": self.portal,
+            "STUDYKEY_PUBLIC_PORT": str(ports["public"]),
+            "STUDYKEY_PUBLIC_WORKERS": "1",
+            "STUDYKEY_INTERNAL_PORT": str(ports["internal"]),
+            "STUDYKEY_CLINIC_NAME": "Test Clinic",
+            "STUDYKEY_CLINIC_PHONE": "+1 555 0199",
+            "STUDYKEY_ARCHIVE_MAIN_URL": f"http://127.0.0.1:{ports['orthanc']}",
+            "STUDYKEY_ARCHIVE_MAIN_PASSWORD": SERVICE[1],
+            "STUDYKEY_ARCHIVE_MAIN_GATE_PASSWORD": GATE[1],
+            "STUDYKEY_ARCHIVE_MAIN_VIEWER": "ohif",
+            "STUDYKEY_VALIDITY_SECONDS": "1",
+            "STUDYKEY_PROBE_SECONDS": "1",
+            **environ,
+        }
+        kept = dict(os.environ)
+        os.environ.clear()
+        os.environ.update(self._environ)
+        self.settings = Settings.from_env()
+        os.environ.clear()
+        os.environ.update(kept)
+        self.log = folder / "studykey.log"
+        self._gate = GateSettings(
+            url=self.door,
+            username=GATE[0],
+            password=GATE[1],
+            users=dict([SERVICE]),
+            nudge=nudge,
+            ohif_folder=ohif_folder,
+        )
+        self.orthanc = OrthancServer(
+            folder / "orthanc",
+            http_port=ports["orthanc"],
+            stable_age_seconds=stable_age_seconds,
+            gate=self._gate if gate else None,
+        )
+        self._app = create_internal_app(self.settings)
+        self._running: Supervisor | None = None
+
+    def start_studykey(self, *, follower: bool = True) -> None:
+        wanted = [part for part in parts(self.settings) if follower or part.name != "follower"]
+        with self.log.open("ab") as log:
+            self._running = Supervisor(wanted, self._environ, log=log.fileno())
+            self._running.__enter__()
+        eventually(lambda: _answers(f"{self.portal}/") and _answers(f"{self.door}/health"), what="start")
+        if follower and self.orthanc.is_running:
+            with self.services() as services:
+                eventually(lambda: services.archives.is_registered("main"), what="registration")
+
+    def stop_studykey(self) -> None:
+        if self._running is not None:
+            self._running.stop()
+            self._running = None
+
+    def close(self) -> None:
+        self.stop_studykey()
+        self.orthanc.stop()
+        with self._app.app_context():
+            db.engine.dispose()
+
+    @contextmanager
+    def services(self) -> Iterator[Services]:
+        """The services on the clinic's database; what the test changes is committed at the end."""
+        with self._app.app_context():
+            services: Services = self._app.extensions[EXTENSION]
+            yield services
+            services.session.commit()
+
+    def send(self, study: SyntheticStudy) -> None:
+        studies.send(self.orthanc.url, studies.files(study), auth=SERVICE, progress=lambda _: None)
+
+    def paper(self, uid: str, *, within: float = PATIENCE_SECONDS) -> Paper:
+        """Code and password of a study, once it has a grant."""
+
+        def look() -> Paper | None:
+            with self.services() as services:
+                study = services.session.scalars(
+                    select(Study).where(Study.study_instance_uid == uid).order_by(Study.id.desc())
+                ).first()
+                grant = services.grants.current(study) if study is not None else None
+                if study is None or grant is None:
+                    return None
+                paper = services.grants.paper(grant, at=services.clock())
+                services.session.expunge_all()
+                return paper
+
+        return eventually(look, within=within, what="a grant")
+
+    def receive(self, study: SyntheticStudy) -> Paper:
+        """Send a study and wait for its code."""
+        self.send(study)
+        return self.paper(study.study_instance_uid)
+
+    def enter(self, paper: Paper, study: SyntheticStudy, *, narrow: bool = False) -> Visitor:
+        """Come in through the landing page, as a browser without script does."""
+        visitor = Visitor(self.portal)
+        visitor.prove(paper, study, narrow=narrow)
+        return visitor
+
+    def as_studykey(self, path: str) -> requests.Response:
+        """A request to Orthanc with full rights, to see what is really there."""
+        return requests.get(f"{self.orthanc.url}{path}", auth=SERVICE, timeout=10)
+
+
+class Visitor:
+    """A browser of few words: cookies, forms, no script."""
+
+    def __init__(self, portal: str) -> None:
+        self.portal = portal
+        self.http = requests.Session()
+        self.answer: requests.Response | None = None
+
+    def prove(self, paper: Paper, study: SyntheticStudy, *, narrow: bool = False, **typed: str) -> None:
+        form = {"code": paper.code.grouped, "narrow": "1" if narrow else "0", "go": "images"}
+        if study.birth_date is not None:
+            born = study.birth_date
+            form |= {"day": str(born.day), "month": str(born.month), "year": str(born.year)}
+        else:
+            form |= {"password": paper.password.grouped}
+        self.answer = self.post("/", **{**form, **typed})
+
+    def post(self, path: str, **form: str) -> requests.Response:
+        page = self.http.get(f"{self.portal}/?another", timeout=10).text
+        found = re.search(r'name="csrf_token" value="([^"]+)"', page)
+        assert found is not None
+        return self.http.post(
+            f"{self.portal}{path}", data={"csrf_token": found[1], **form}, allow_redirects=False, timeout=30
+        )
+
+    @property
+    def token(self) -> str:
+        """The viewer token of the redirect after proof."""
+        assert self.answer is not None
+        found = re.search(r"token=([A-Za-z0-9._~-]+)", self.answer.headers.get("Location", ""))
+        assert found is not None, f"no token: {self.answer.status_code} {self.answer.headers}"
+        return found[1]
+
+
+def _answers(address: str) -> bool:
+    try:
+        return requests.get(address, timeout=2).status_code < 600
+    except requests.RequestException:
+        return False
