@@ -19,6 +19,8 @@ def create_public_app(settings: Settings, *, clock: Clock = utc_now) -> Flask:
 
     app = Flask("app", template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "static"))
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    # The router's own redirects would name the host that the request claims: there are none.
+    app.url_map.strict_slashes = app.url_map.merge_slashes = False
     wiring.wire(app, settings, processes=settings.public_workers, clock=clock)
     csrf.init(app, settings)
     i18n.init(app, settings.default_language)

@@ -13,8 +13,9 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from environs import Env, EnvError, FileAwareEnv
+from environs import Env, FileAwareEnv
 
+from app.adapters.viewers import VIEWERS
 from app.domain import access_code
 from app.domain.grants import Policy
 
@@ -107,8 +108,9 @@ class Settings:
         Raises SettingsError with one sentence per thing that is wrong.
         """
         try:
-            return _checked(_read(FileAwareEnv()))
-        except EnvError as error:
+            # Files of secrets mostly end with a newline that is no part of the secret.
+            return _checked(_read(FileAwareEnv(strip_whitespace=True)))
+        except ValueError as error:  # EnvError, or a file that can't be read
             raise SettingsError(f"A setting can't be read: {error}.") from None
 
 
@@ -207,6 +209,17 @@ def _checked(settings: Settings) -> Settings:
         problems.append(f"A code of {bits} bits needs a password beside it (50 bits without one).")
     if len({archive.gate_username for archive in settings.archives}) < len(settings.archives):
         problems.append("Each archive needs a STUDYKEY_ARCHIVE_…_GATE_USERNAME of its own.")
+    for archive in settings.archives:
+        if archive.viewer not in VIEWERS:
+            known = ", ".join(VIEWERS)
+            problems.append(f"STUDYKEY_ARCHIVE_{archive.name.upper()}_VIEWER has to be one of: {known}.")
+    for name, length in (
+        ("GRANT_DAYS", settings.grant_life),
+        ("VISIT_IDLE_MINUTES", settings.visit_idle),
+        ("VISIT_LIMIT_MINUTES", settings.visit_limit),
+    ):
+        if length <= timedelta(0):
+            problems.append(f"STUDYKEY_{name} has to be 1 or more.")
     if settings.is_production:
         problems += _problems_in_production(settings)
     if problems:
@@ -226,6 +239,8 @@ def _problems_in_production(settings: Settings) -> list[str]:
         prefix = f"STUDYKEY_ARCHIVE_{archive.name.upper()}"
         if len(archive.password) < 16 or len(archive.gate_password) < 16:
             problems.append(f"{prefix}_PASSWORD and {prefix}_GATE_PASSWORD need 16 characters or more each.")
+        if not archive.public_url.startswith("https://"):
+            problems.append(f"{prefix}_PUBLIC_URL has to begin with https:// in production.")
         if urlsplit(archive.public_url).hostname == urlsplit(settings.base_url).hostname:
             problems.append(
                 f"{prefix}_PUBLIC_URL needs another host name than STUDYKEY_BASE_URL: cookies ignore ports."

@@ -85,7 +85,7 @@ def read(path: Path) -> Keyring:
         raise KeysMissing(f"There is no keys file at {path}. Make one: studykey keys init.") from None
     except (OSError, ValueError, KeyError, TypeError):
         raise KeysMissing(f"The keys file {path} can't be read. Restore it from the backup.") from None
-    secrets_ = [key.secret for keys in ring.keys.values() for key in keys]
-    if len(ring.site_salt) < 16 or not all(ring.keys.values()) or min(map(len, secrets_)) < KEY_BYTES:
+    lengths = {len(key.secret) for keys in ring.keys.values() for key in keys}
+    if len(ring.site_salt) < 16 or not all(ring.keys.values()) or lengths != {KEY_BYTES}:
         raise KeysMissing(f"The keys file {path} lacks a key. Restore it from the backup.")
     return ring

@@ -23,7 +23,8 @@ MIN_DATA_SYMBOLS, MAX_DATA_SYMBOLS = 8, 16
 
 _VALUE = {symbol: value for value, symbol in enumerate(ALPHABET)}
 # Crockford: what looks like a digit is read as that digit.
-_READ_AS = {**_VALUE, "O": _VALUE["0"], "I": _VALUE["1"], "L": _VALUE["1"]}
+# İ is what a Turkish keyboard makes of an i when it capitalises.
+_READ_AS = {**_VALUE, "O": _VALUE["0"], "I": _VALUE["1"], "İ": _VALUE["1"], "L": _VALUE["1"]}
 _FIELD_POLYNOMIAL = 0b100101  # x^5 + x^2 + 1
 # No vowels but A and E exist in the alphabet; 0, 1, 3, 4, 5, 8 are read as letters by people.
 _OFFENSIVE = (

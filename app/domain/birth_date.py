@@ -9,13 +9,14 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 
 from app.domain import dicom
 
 EARLIEST = date(1900, 1, 2)  # 19000101 is what modalities write when nobody typed a date
 MAX_AGE_YEARS = 120
+SHORTEST_PREFIX = 3  # letters of a month's name
 
 
 class State(StrEnum):
@@ -69,20 +70,37 @@ class Entry:
 
 
 def _number(text: str) -> int | None:
-    digits = [unicodedata.decimal(character, None) for character in text.strip()]
+    # "27." is how German and Polish hands end a day.
+    digits = [unicodedata.decimal(character, None) for character in text.strip().rstrip(".")]
     if not digits or len(digits) > 4 or None in digits:
         return None
     return int("".join(str(digit) for digit in digits))
 
 
 def _fold(text: str) -> str:
-    """A month name without case, accents and the dot of an abbreviation."""
-    decomposed = unicodedata.normalize("NFKD", text.strip().rstrip(".").casefold())
+    """A month name without case, accents, dots on the i (Turkish ı) and the dot of an abbreviation."""
+    decomposed = unicodedata.normalize("NFKD", text.strip().rstrip(". ").casefold().replace("ı", "i"))
     return "".join(character for character in decomposed if not unicodedata.combining(character))
 
 
+def _month(text: str, months: Mapping[str, int]) -> int | None:
+    """A month by number, by name, or by the beginning of a name when only one month begins so ("Sept")."""
+    if (number := _number(text)) is not None:
+        return number
+    names, typed = {_fold(name): number for name, number in months.items()}, _fold(text)
+    if typed in names:
+        return names[typed]
+    begun = {number for name, number in names.items() if name.startswith(typed)}
+    return begun.pop() if len(begun) == 1 and len(typed) >= SHORTEST_PREFIX else None
+
+
 def read(entry: Entry, *, months: Mapping[str, int], today: date) -> date | Mistyped:
-    """Read a typed birth date. ``months`` maps month names of the page's language (any form) to 1..12."""
+    """Read a typed birth date. ``months`` maps month names of the page's language (any form) to 1..12.
+
+    ``today`` is of UTC: somewhere it is tomorrow already, and newborns are imaged on their first day, so
+    only later dates are refused. Dates that no grant can have (before 1900-01-02) are IMPOSSIBLE: a slip
+    in the year must not cost an attempt.
+    """
     if entry.is_empty():
         return Mistyped.MISSING
     for text, missing in (
@@ -93,9 +111,7 @@ def read(entry: Entry, *, months: Mapping[str, int], today: date) -> date | Mist
         if not text.strip():
             return missing
     day, year = _number(entry.day), _number(entry.year)
-    month = _number(entry.month) or {_fold(name): number for name, number in months.items()}.get(
-        _fold(entry.month)
-    )
+    month = _month(entry.month, months)
     if year is not None and len(entry.year.strip()) < 4:
         return Mistyped.YEAR_NOT_FOUR_DIGITS
     if day is None or month is None or year is None:
@@ -104,6 +120,8 @@ def read(entry: Entry, *, months: Mapping[str, int], today: date) -> date | Mist
         typed = date(year, month, day)
     except ValueError:
         return Mistyped.IMPOSSIBLE
-    if typed >= today:
+    if typed > today + timedelta(days=1):
         return Mistyped.NOT_PAST
+    if typed < EARLIEST:
+        return Mistyped.IMPOSSIBLE
     return typed

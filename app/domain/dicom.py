@@ -89,7 +89,9 @@ class PersonName:
 
 
 def _is_east_asian(character: str) -> bool:
-    return unicodedata.name(character, "").startswith(("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO"))
+    # Half-width katakana stand in the first group of Japanese names (PS3.5 section H.3.2).
+    name = unicodedata.name(character, "").removeprefix("HALFWIDTH ")
+    return name.startswith(("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO"))
 
 
 def parse_person_name(value: object) -> PersonName:

@@ -65,7 +65,8 @@ class Change:
 
 @dataclass(frozen=True)
 class ChangePage:
-    """A page of changes; ``last`` is the archive's newest sequence number and can go down."""
+    """A page of changes; ``last`` is its last row's sequence number, of an empty page the archive's newest,
+    which can go down."""
 
     changes: tuple[Change, ...]
     last: int

@@ -22,6 +22,8 @@ log = structlog.get_logger(__name__)
 
 # How old a probe may be on which a token is issued.
 FRESH = timedelta(seconds=20)
+# No log of changes gets there; Orthanc answers with its newest sequence number.
+BEYOND = 2**63 - 1
 
 
 class Archives:
@@ -42,7 +44,8 @@ class Archives:
         if self.is_registered(name):
             return
         orthanc = self._orthancs[name]
-        registered_at, cursor = orthanc.now(), orthanc.changes(since=0, limit=1).last
+        # Beyond the end of the log: the reconciliation walks the backlog, the log tells what comes.
+        registered_at, cursor = orthanc.now(), orthanc.changes(since=BEYOND, limit=1).last
         with self._own_session.begin() as session:
             if session.scalar(select(Archive.id).where(Archive.name == name)) is None:
                 session.add(Archive(name=name, registered_at=registered_at, change_cursor=cursor))
@@ -65,8 +68,12 @@ class Archives:
             archive = session.scalar(select(Archive).where(Archive.name == name))
             if archive is None:
                 return state
-            before, archive.gate_state, archive.gate_checked_at = archive.gate_state, state, at
-            if state != before and GateState.OPEN in (state, before):
+            archive.gate_checked_at = at
+            before = archive.gate_state
+            # A gate that was seen open stays an alarm until it is seen closed.
+            if before != GateState.OPEN or state is GateState.GUARDED:
+                archive.gate_state = state
+            if archive.gate_state != before and GateState.OPEN in (archive.gate_state, before):
                 event = Event.ARCHIVE_OPEN if state is GateState.OPEN else Event.ARCHIVE_GUARDED
                 self._audit.within(session, event, at=at, actor="studykey", archive=name)
         if state is GateState.OPEN:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session, selectinload
 
 from app.adapters.crypto import Crypto
@@ -19,8 +19,9 @@ from app.domain.events import Event
 from app.domain.grants import Kind, Policy
 from app.domain.password import Password
 from app.domain.permissions import PATIENT, Permission
-from app.models import Grant, Study, grant_study
+from app.models import Grant, Study, Visit, grant_study
 from app.services.audit import Audit
+from app.services.visits import Ending
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,9 @@ class Grants:
             kind=Kind(grant.kind),
             permissions=Permission.from_names(grant.permissions),
         )
+        # New paper is no way around what holds the old one back.
+        fresh.grant.released_at = grant.released_at
+        fresh.grant.suspended_at, fresh.grant.suspended_why = grant.suspended_at, grant.suspended_why
         self.revoke(grant, at=at, actor=actor)
         self._note(Event.GRANT_REISSUED, grant, at=at, actor=actor, by=fresh.grant.ref)
         return fresh
@@ -129,7 +133,8 @@ class Grants:
             self._note(Event.GRANT_CONFIRMED, grant, at=at, actor=actor)
 
     def renew_birth_date(self, grant: Grant, *, at: datetime, actor: str) -> None:
-        """The verifier and policy for the birth date that the images carry now."""
+        """The verifier and policy for the birth date that the images carry now. Visits end: they were
+        opened with the other one."""
         born = _common_birth_date(grant.studies)
         if born is None:
             grant.policy, grant.birth_date_mac = Policy.PASSWORD, None
@@ -137,6 +142,11 @@ class Grants:
             grant.birth_date_mac = self._crypto.birth_date_mac(grant.pepper_kid, grant.ref, born)
             if grant.kind == Kind.PATIENT:
                 grant.policy = self._settings.policy
+        self._session.execute(
+            update(Visit)
+            .where(Visit.grant_id == grant.id, Visit.ended_at.is_(None))
+            .values(ended_at=at, ended_why=Ending.CLOSED)
+        )
         self._note(Event.STUDY_CHANGED, grant, at=at, actor=actor, what="birth date")
 
     def unlock(self, grant: Grant, *, at: datetime, actor: str) -> None:

@@ -67,6 +67,9 @@ class Ingestion:
         if self._is_grant_due(archive, study, record):
             self._issue(study, at=at, actor=actor)
         self._suspend_if_ambiguous(archive, study.study_instance_uid, at=at, actor=actor)
+        # Last of all: what was cut short before this is taken in again by the next reconciliation.
+        study.fingerprint = record.fingerprint
+        self._session.commit()
         return study
 
     def gone(self, study: Study, *, at: datetime) -> None:
@@ -93,7 +96,7 @@ class Ingestion:
         return list(self._session.scalars(query))
 
     def _add(self, archive: Archive, record: StudyRecord, *, at: datetime, actor: str) -> Study:
-        study = Study(archive_id=archive.id, orthanc_id=record.orthanc_id, stable_at=at)
+        study = Study(archive_id=archive.id, orthanc_id=record.orthanc_id, stable_at=at, fingerprint="")
         _copy(record, study, at=at)
         try:
             with self._session.begin_nested():
@@ -139,7 +142,6 @@ class Ingestion:
         if len(same_uid) > 1:
             for study in same_uid:
                 self._grants.suspend(study, _AMBIGUOUS, at=at, actor=actor)
-            self._session.commit()
 
 
 def _copy(record: StudyRecord, study: Study, *, at: datetime) -> None:
@@ -147,7 +149,7 @@ def _copy(record: StudyRecord, study: Study, *, at: datetime) -> None:
         *IDENTITY,
         *("birth_date_text", "patient_sex", "study_date", "description", "accession_number", "body_part"),
         *("institution_name", "referring_physician", "performing_physician", "reading_physicians"),
-        *("responsible_organization", "series_count", "instance_count", "fingerprint"),
+        *("responsible_organization", "series_count", "instance_count"),
     ):
         setattr(study, name, getattr(record, name))
     study.modalities = "\\".join(record.modalities)

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from app.domain import dicom
 from app.domain.dicom import PersonName, parse_person_name
-from app.models import Archive, Grant, Study
+from app.domain.grants import Kind
+from app.models import Archive, Grant, Study, grant_study
 
 PAGE_SIZE = 50
 
@@ -54,7 +55,7 @@ class Worklist:
         """Stable studies, newest first. ``search``: words that all have to occur in name, ID, accession
         number or description, or a date (YYYYMMDD or YYYY-MM-DD) of the study."""
         query = _rows().order_by(Study.stable_at.desc(), Study.id.desc()).limit(PAGE_SIZE + 1)
-        for word in search.split()[:8]:
+        for word in dicom.clean_text(search).split()[:8]:
             query = query.where(_matches(word))
         if before is not None:
             query = query.where(tuple_(Study.stable_at, Study.id) < tuple_(*before))
@@ -85,11 +86,17 @@ class Worklist:
 
 
 def _rows() -> Select[Study, str, str, datetime | None]:
-    live = and_(Grant.automatic_study_id == Study.id, Grant.revoked_at.is_(None))
+    # As Grants.current: the newest patient's grant that is not revoked, whoever issued it.
+    newest = (
+        select(func.max(Grant.id))
+        .join(grant_study)
+        .where(grant_study.c.study_id == Study.id, Grant.revoked_at.is_(None), Grant.kind == Kind.PATIENT)
+        .scalar_subquery()
+    )
     return (
         select(Study, Archive.name, Grant.ref, Grant.suspended_at)
         .join(Archive, Archive.id == Study.archive_id)
-        .outerjoin(Grant, live)
+        .outerjoin(Grant, Grant.id == newest)
     )
 
 

@@ -6,7 +6,7 @@ import colorsys
 import re
 
 AA = 4.5
-LIGHT_PAGE, DARK_PAGE = (1.0, 1.0, 1.0), (0.07, 0.08, 0.09)
+LIGHT_PAGE, DARK_PAGE = (1.0, 1.0, 1.0), (20 / 255, 24 / 255, 26 / 255)  # --paper of style.css
 WHITE, BLACK = (1.0, 1.0, 1.0), (0.0, 0.0, 0.0)
 FALLBACK = "#0b5c8a"
 
@@ -53,9 +53,13 @@ def _text_on(rgb: Rgb) -> Rgb:
 
 
 def _until_readable(rgb: Rgb, *, against: Rgb, step: float) -> Rgb:
-    """The same hue, darker or lighter until it and its text are readable on the page."""
+    """The same hue, darker or lighter until it and its text are readable on the page.
+
+    Ends: black on the light page and white on the dark one are readable. Compared as it will be written,
+    in whole steps of a channel.
+    """
     hue, lightness, saturation = colorsys.rgb_to_hls(*rgb)
-    while contrast(rgb, against) < AA and 0 < lightness < 1:
+    while contrast(rgb, against) < AA:
         lightness = min(1.0, max(0.0, lightness + step))
-        rgb = colorsys.hls_to_rgb(hue, lightness, saturation)
+        rgb = _parse(_hex(colorsys.hls_to_rgb(hue, lightness, saturation)))
     return rgb

@@ -37,6 +37,6 @@ def init(app: Flask, settings: Settings) -> None:
         headers["Accept-CH"] = "Sec-CH-UA-Mobile"
         if settings.is_https:
             headers["Strict-Transport-Security"] = "max-age=31536000"
-        if request.endpoint not in ("static", "patient.brand"):
+        if request.endpoint not in ("static", "patient.brand_css"):
             headers["Cache-Control"] = "no-store"
         return response

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from functools import cache
 
-from babel import Locale
+from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, get_month_names
 from flask import Flask, current_app, request
-from flask_babel import Babel, get_locale, gettext
+from flask_babel import Babel, format_datetime, get_locale, gettext
 
-from app.config import ROOT
+from app.config import ROOT, SettingsError
 
 TRANSLATIONS = ROOT / "app" / "translations"
 
@@ -27,6 +27,11 @@ def _(text: str, **values: object) -> str:
 
 
 def init(app: Flask, default: str) -> None:
+    """Raises SettingsError for a default language that nobody knows: every page would fail with it."""
+    try:
+        Locale.parse(default)
+    except (UnknownLocaleError, ValueError):
+        raise SettingsError(f"STUDYKEY_DEFAULT_LANGUAGE {default!r} is no language, like en or pt_BR.") from None
     app.config["BABEL_TRANSLATION_DIRECTORIES"] = str(TRANSLATIONS)
     app.config["BABEL_DEFAULT_LOCALE"] = default
     Babel(app, locale_selector=_choose)
@@ -48,6 +53,16 @@ def direction() -> str:
 def show_date(day: date) -> str:
     """A date in the reader's form, the month as a word: no one takes 03/04 for the wrong month."""
     return format_date(day, "long", locale=locale())
+
+
+def short_date(day: date) -> str:
+    """A date for the staff's list: year, month, day in figures, the same in every language (ISO 8601)."""
+    return day.isoformat()
+
+
+def show_moment(moment: datetime) -> str:
+    """A moment in the reader's form, to the minute, in the clinic's time zone."""
+    return str(format_datetime(moment, "medium"))
 
 
 def month_names() -> dict[str, int]:

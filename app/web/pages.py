@@ -11,6 +11,9 @@ from app.web import i18n
 
 
 def init(app: Flask, settings: Settings) -> None:
+    app.jinja_env.filters.update(
+        show_date=i18n.show_date, short_date=i18n.short_date, show_moment=i18n.show_moment
+    )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
 
     @app.context_processor

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -60,7 +61,7 @@ def describe(study: Study) -> dict[str, Any]:
     images = [code for code in codes if code not in _NOT_IMAGES] or codes
     kinds = ", ".join(dict.fromkeys(modality(code) for code in images)) or _("Images")
     title = f"{kinds}: {study.description}" if study.description else kinds
-    if kinds.casefold() in study.description.casefold():
+    if re.search(rf"\b{re.escape(kinds)}\b", study.description, re.IGNORECASE):
         title = study.description  # "CT chest" says already that it is a CT
     return {
         "id": study.id,

@@ -1,0 +1,1 @@
+"""Journeys of people: real Orthanc, real browser, real pixels."""
