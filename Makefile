@@ -15,7 +15,7 @@ test: $(VENV)/test.stamp
 	@scripts/test
 
 quick: $(VENV)/test.stamp
-	$(BIN)/python -m pytest -q -m "not orthanc and not browser and not postgresql" -n auto
+	$(BIN)/python -m pytest -q -m "not orthanc and not browser" -n auto
 
 check: $(VENV)/test.stamp
 	@scripts/check

@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
-from flask_migrate import upgrade
 
 from app import create_internal_app, logs, supervisor
 from app.adapters import keys as keys_file
 from app.config import ROOT, Settings, SettingsError
 from app.domain.staff import Role
-from app.models import Grant, db
+from app.models import Grant
+from app.schema import migrate
 from app.services.staff import LoginTaken
 from app.wiring import EXTENSION, Services
 
@@ -47,16 +47,6 @@ def _services() -> Iterator[Services]:
         services: Services = app.extensions[EXTENSION]
         yield services
         services.session.commit()
-
-
-def migrate(settings: Settings) -> None:
-    """Bring the database to the newest schema. Raises SettingsError."""
-    settings.instance.mkdir(parents=True, exist_ok=True, mode=0o700)
-    app = create_internal_app(settings)
-    with app.app_context():
-        upgrade()
-        db.session.remove()
-        db.engine.dispose()
 
 
 @main.command()

@@ -114,6 +114,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
         if "archive" in parts:
             item.add_marker(pytest.mark.orthanc)
+        fixtures = getattr(item, "fixturenames", [])
+        if "databases" not in fixtures:
+            item.add_marker(pytest.mark.no_database)
+        if "clinic" in fixtures:  # one clinic for all of them, so one worker
+            item.add_marker(pytest.mark.xdist_group("clinic"))
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ import requests
 from flask import Flask
 from sqlalchemy import select
 
-from app import cli, create_internal_app
+from app import create_internal_app
 from app.adapters.orthanc import ArchiveUnreachable
 from app.config import Settings
 from app.demo import ohif, studies
@@ -24,6 +24,7 @@ from app.demo.place import Place
 from app.domain.dicom import parse_person_name
 from app.domain.staff import Role
 from app.models import Study
+from app.schema import migrate
 from app.services.grants import Paper
 from app.services.staff import LoginTaken
 from app.supervisor import Supervisor, parts
@@ -58,7 +59,7 @@ def main(*, folder: Path, with_gate: bool = True) -> None:
         click.echo("Starting Orthanc…")
         with (folder / "studykey.log").open("ab") as log, orthanc:
             click.echo("Starting Studykey…")
-            cli.migrate(settings)
+            migrate(settings)
             with Supervisor(parts(settings), os.environ, log=log.fileno()) as running:
                 _show(settings, place, running)
                 _watch(place, running, orthanc)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
-from sqlalchemy import select
 
 from app.internal.access import services
-from app.models import Archive
 
 blueprint = Blueprint("health", __name__)
 
@@ -15,7 +13,7 @@ blueprint = Blueprint("health", __name__)
 @blueprint.get("/health")
 def health() -> ResponseReturnValue:
     """200 while the database answers and no gate was found open, 503 otherwise. Names no person, no study."""
-    rows = services().session.scalars(select(Archive).order_by(Archive.name)).all()
+    rows = services().archives.all()
     archives = {
         row.name: {
             "gate": row.gate_state,

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
-from sqlalchemy import select
 
 from app.domain import dicom
 from app.internal.access import calling_archive, services
-from app.models import Archive
 
 blueprint = Blueprint("signals", __name__, url_prefix="/signals")
 
@@ -26,7 +24,6 @@ def ambiguous_study() -> ResponseReturnValue:
     name = calling_archive()
     body = request.get_json(silent=True)
     uid = body.get("study-instance-uid") if isinstance(body, dict) else None
-    archive = services().session.scalars(select(Archive).where(Archive.name == name)).one_or_none()
-    if archive is not None and isinstance(uid, str) and dicom.is_uid(uid):
-        services().ingestion.ambiguous(archive, uid, at=services().clock())
+    if isinstance(uid, str) and dicom.is_uid(uid):
+        services().ingestion.ambiguous(name, uid, at=services().clock())
     return "", 204

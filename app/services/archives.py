@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from app.adapters.orthanc import Orthanc
 from app.domain.events import Event
 from app.domain.study import GateState
-from app.models import Archive
+from app.models import Archive, Study
 from app.services.audit import Audit
 
 log = structlog.get_logger(__name__)
@@ -91,6 +91,16 @@ class Archives:
         if archive and is_fresh and archive.gate_state == GateState.GUARDED:
             return GateState.GUARDED
         return self.probe(name, at=at)
+
+    def all(self) -> list[Archive]:
+        """Every archive that was ever registered, by name."""
+        with self._own_session() as session:
+            return list(session.scalars(select(Archive).order_by(Archive.name)))
+
+    def name_of(self, study: Study) -> str:
+        """The name of the archive that holds ``study``."""
+        with self._own_session() as session:
+            return session.get_one(Archive, study.archive_id).name
 
     def open_ones(self) -> list[str]:
         """Names of the archives whose gate was found open: the alarm of the staff pages."""

@@ -79,8 +79,11 @@ class Ingestion:
             self._audit.within(self._session, Event.STUDY_DELETED, at=at, actor="studykey", study_id=study.id)
         self._session.commit()
 
-    def ambiguous(self, archive: Archive, study_instance_uid: str, *, at: datetime) -> None:
+    def ambiguous(self, archive_name: str, study_instance_uid: str, *, at: datetime) -> None:
         """The gate met a UID that is not one study."""
+        archive = self._session.scalars(select(Archive).where(Archive.name == archive_name)).one_or_none()
+        if archive is None:
+            return
         for study in self._with_uid(archive, study_instance_uid):
             self._grants.suspend(study, _AMBIGUOUS, at=at, actor=f"archive:{archive.name}")
         self._session.commit()

@@ -6,7 +6,7 @@ from typing import cast
 
 from flask import current_app, request
 
-from app.models import Archive, Study
+from app.models import Study
 from app.wiring import EXTENSION, Services
 
 
@@ -21,5 +21,4 @@ def caller_address() -> str:
 
 def archive_of(study: Study) -> str:
     """The name of the archive that holds a study."""
-    archive = services().session.get_one(Archive, study.archive_id)
-    return archive.name
+    return services().archives.name_of(study)

@@ -15,8 +15,8 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
-from app.cli import migrate
 from app.config import Settings
+from app.schema import migrate
 
 SERVER = os.environ.get("STUDYKEY_TEST_DATABASE", "")
 

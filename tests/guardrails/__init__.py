@@ -1,0 +1,1 @@
+"""What must never slip: who may enter, addresses that are printed, migrations."""
