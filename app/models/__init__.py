@@ -6,6 +6,8 @@ from app.models.audit_event import AuditEvent
 from app.models.base import Base, db
 from app.models.grant import Grant, grant_study
 from app.models.lease import Lease
+from app.models.report import Report
+from app.models.site_setting import SiteSetting
 from app.models.staff import Staff
 from app.models.staff_session import StaffSession
 from app.models.study import Study
@@ -19,6 +21,8 @@ __all__ = [
     "Base",
     "Grant",
     "Lease",
+    "Report",
+    "SiteSetting",
     "Staff",
     "StaffSession",
     "Study",

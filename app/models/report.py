@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.models.base import Model, UtcDateTime
+
+
+class Report(Model):
+    """One version of the report on a study: a draft until it is signed, then never changed again."""
+
+    __tablename__ = "report"
+    __table_args__ = (UniqueConstraint("study_id", "version"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    study_id: Mapped[int] = mapped_column(ForeignKey("study.id"))
+    # 1 for the first, one more for each amendment.
+    version: Mapped[int]
+    findings: Mapped[str] = mapped_column(Text)
+    impression: Mapped[str] = mapped_column(Text)
+    # Why it amends the version before it. NULL: version 1.
+    reason: Mapped[str | None] = mapped_column(Text)
+    # Counts the saves of a draft, so that of two people editing it neither overwrites the other unseen.
+    revision: Mapped[int] = mapped_column(default=1)
+    written_by_id: Mapped[int] = mapped_column(ForeignKey("staff.id"))
+    saved_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    # NULL: a draft. The name is kept as it was signed, whatever becomes of the account.
+    signed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    signed_by_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    signed_name: Mapped[str | None] = mapped_column(Text)
+
+    @property
+    def is_signed(self) -> bool:
+        return self.signed_at is not None
