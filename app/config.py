@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 
 from environs import Env, FileAwareEnv
 
-from app.adapters.viewers import VIEWERS
 from app.domain import access_code
 from app.domain.grants import Policy
+from app.domain.viewers import VIEWERS
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -46,7 +46,7 @@ class ArchiveSettings:
     password: str = field(repr=False)
     gate_username: str  # its gate's Basic user on the internal door
     gate_password: str = field(repr=False)
-    viewer: str  # a key of adapters.viewers.VIEWERS
+    viewer: str  # a key of domain.viewers.VIEWERS
 
     @property
     def public_origin(self) -> str:
@@ -111,7 +111,7 @@ class Settings:
             # Files of secrets mostly end with a newline that is no part of the secret.
             return _checked(_read(FileAwareEnv(strip_whitespace=True)))
         except ValueError as error:  # EnvError, or a file that can't be read
-            raise SettingsError(f"A setting can't be read: {error}.") from None
+            raise SettingsError(f"A setting can't be read: {str(error).rstrip('.')}.") from None
 
 
 def _read(env: Env) -> Settings:

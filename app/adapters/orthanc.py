@@ -7,9 +7,10 @@ import json
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import requests
+from requests.auth import HTTPBasicAuth
 
 from app.config import ArchiveSettings
 from app.domain import dicom
@@ -17,8 +18,10 @@ from app.domain.study import Change, ChangePage, GateState, ListedStudy, Picture
 
 TIMEOUT_SECONDS = (2.0, 20.0)  # to connect, between bytes
 PROBE_TIMEOUT_SECONDS = (1.0, 3.0)
-# What leaks if the gate didn't load. Any answer but a refusal to one of them means that it is open.
+# What leaks if the gate didn't load. Guarded means that each is refused; anything else is no gate of ours.
 PROBES = ("studies?since=0&limit=1", "dicom-web/studies?limit=1", "changes?limit=1")
+REFUSALS = (401, 403)
+Answer = TypeVar("Answer")
 
 
 class ArchiveUnreachable(Exception):
@@ -45,7 +48,8 @@ class Orthanc:
         if not hasattr(self._local, "session"):
             session = requests.Session()
             session.trust_env = False  # no proxy and no .netrc stands between us and the archive
-            session.auth = (self._settings.username, self._settings.password)
+            # As UTF-8 (RFC 7617): requests would fail on what Latin-1 doesn't have.
+            session.auth = HTTPBasicAuth(self._settings.username.encode(), self._settings.password.encode())
             self._local.session = session
         session_: requests.Session = self._local.session
         return session_
@@ -76,8 +80,35 @@ class Orthanc:
         except ValueError:
             raise ArchiveUnreachable(self.name, "an answer that is no JSON") from None
 
+    def _object(self, path: str, **params: str | int) -> dict[str, Any] | None:
+        """A JSON object, None for 404. Raises ArchiveUnreachable."""
+        answer = self._json(path, **params)
+        if answer is not None and not isinstance(answer, dict):
+            raise ArchiveUnreachable(self.name, "an answer that is not Orthanc's")
+        return answer
+
+    def _rows(self, path: str, **params: str | int) -> list[dict[str, Any]] | None:
+        """Objects with an ID, None for 404. Raises ArchiveUnreachable."""
+        answer = self._json(path, **params)
+        return None if answer is None else self._checked(answer, "ID")
+
+    def _found(self, answer: Answer | None) -> Answer:
+        """For what every Orthanc has: its absence must not be taken for an archive without studies."""
+        if answer is None:
+            raise ArchiveUnreachable(self.name, "status 404")
+        return answer
+
+    def _checked(self, rows: Any, *keys: str) -> list[dict[str, Any]]:
+        """``rows`` if they are objects with these keys: what answers may be no Orthanc at all."""
+        if not isinstance(rows, list) or not all(
+            isinstance(row, dict) and row.keys() >= set(keys) for row in rows
+        ):
+            raise ArchiveUnreachable(self.name, "an answer that is not Orthanc's")
+        return rows
+
     def gate_state(self) -> GateState:
-        """Ask for studies without a token: OPEN as soon as one probe is answered."""
+        """Ask for studies without a token: OPEN when one probe is answered, GUARDED when all are refused."""
+        state = GateState.GUARDED
         try:
             for probe in PROBES:
                 answer = requests.get(
@@ -87,27 +118,31 @@ class Orthanc:
                     auth=lambda request: request,  # nobody: not even what .netrc would add
                     proxies={"http": "", "https": ""},
                 )
-                if answer.status_code < 400:
+                if answer.ok and not answer.is_redirect:
                     return GateState.OPEN
-                if answer.status_code >= 500:
-                    return GateState.UNREACHABLE
+                if answer.status_code not in REFUSALS:
+                    state = GateState.UNREACHABLE  # but go on: another probe may find it open
         except requests.RequestException:
             return GateState.UNREACHABLE
-        return GateState.GUARDED
+        return state
 
     def now(self) -> datetime:
-        """The archive's own clock (UTC, whole seconds). Raises ArchiveUnreachable."""
+        """The archive's own clock (UTC, whole seconds). Raises ArchiveUnreachable.
+
+        Never a guess: with too early a moment, a whole backlog would get grants.
+        """
         answer = self._get("tools/now")
-        return _updated_at(answer.text if answer is not None else "")
+        try:
+            return _moment(answer.text if answer is not None else "")
+        except ValueError:
+            raise ArchiveUnreachable(self.name, "no clock") from None
 
     def changes(self, *, since: int, limit: int = 100) -> ChangePage:
         """What happened after sequence number ``since``. Raises ArchiveUnreachable."""
-        page = self._json("changes", since=since, limit=limit) or {}
+        page = self._found(self._object("changes", since=since, limit=limit))
+        rows = self._checked(page.get("Changes", []), "Seq", "ChangeType", "ResourceType", "ID")
         return ChangePage(
-            tuple(
-                Change(row["Seq"], row["ChangeType"], row["ResourceType"], row["ID"])
-                for row in page.get("Changes", [])
-            ),
+            tuple(Change(row["Seq"], row["ChangeType"], row["ResourceType"], row["ID"]) for row in rows),
             last=page.get("Last", 0),
             is_done=page.get("Done", True),
         )
@@ -115,7 +150,7 @@ class Orthanc:
     def studies(self, *, page_size: int = 200) -> Iterator[ListedStudy]:
         """All studies. Deletions during the walk can hide some: walk again. Raises ArchiveUnreachable."""
         since = 0
-        while rows := self._json("studies", since=since, limit=page_size, expand=""):
+        while rows := self._found(self._rows("studies", since=since, limit=page_size, expand="")):
             for row in rows:
                 yield ListedStudy(row["ID"], bool(row.get("IsStable")), _fingerprint(row))
             since += len(rows)
@@ -126,19 +161,19 @@ class Orthanc:
 
     def study(self, orthanc_id: str) -> StudyRecord | None:
         """Read a study, or None when it isn't (or no longer) there. Raises ArchiveUnreachable."""
-        study = self._json(f"studies/{orthanc_id}")
-        series = self._json(f"studies/{orthanc_id}/series") if study else None
-        metadata = self._json(f"studies/{orthanc_id}/metadata", expand="") if study else None
+        study = self._object(f"studies/{orthanc_id}")
+        series = self._rows(f"studies/{orthanc_id}/series") if study else None
+        metadata = self._object(f"studies/{orthanc_id}/metadata", expand="") if study else None
         if not study or not series or metadata is None:
             return None
         # Three of the five physician and institution tags are no main tags: one instance is read for them.
         instance = next((entry["Instances"][0] for entry in series if entry.get("Instances")), None)
-        tags = (self._json(f"instances/{instance}/simplified-tags") if instance else None) or {}
+        tags = (self._object(f"instances/{instance}/simplified-tags") if instance else None) or {}
         return _record(study, series, metadata, tags)
 
     def series(self, orthanc_id: str) -> tuple[Series, ...]:
         """The series of a study in reading order, with their pictures. Raises ArchiveUnreachable."""
-        rows = self._json(f"studies/{orthanc_id}/series") or []
+        rows = self._rows(f"studies/{orthanc_id}/series") or []
         rows.sort(key=lambda row: _number(row, "SeriesNumber"))
         return tuple(self._one_series(number, row) for number, row in enumerate(rows, start=1))
 
@@ -146,7 +181,7 @@ class Orthanc:
         tags = row.get("MainDicomTags", {})
         title = dicom.clean_text(tags.get("SeriesDescription") or tags.get("ProtocolName"))
         modality = dicom.clean_text(tags.get("Modality"))
-        instances = self._json(f"series/{row['ID']}/instances") or []
+        instances = self._rows(f"series/{row['ID']}/instances") or []
         # Rows (0028,0010) is there when, and only when, there are pixels (PS3.3 section C.7.6.3).
         has_pixels = bool(instances) and self._get(f"instances/{instances[0]['ID']}/content/0028-0010")
         if not has_pixels:
@@ -154,7 +189,7 @@ class Orthanc:
         pictures = [
             Picture(instance["ID"], frame)
             for instance in sorted(instances, key=_reading_order)
-            for frame in range(min(_number(instance, "NumberOfFrames") or 1, 10_000))
+            for frame in range(min(max(_number(instance, "NumberOfFrames"), 1), 10_000))
         ]
         return Series(number, title, modality, tuple(pictures))
 
@@ -186,9 +221,12 @@ class Orthanc:
                 self._settings.url + "tools/find", json=query, timeout=TIMEOUT_SECONDS, allow_redirects=False
             )
             answer.raise_for_status()
-            return tuple(answer.json())
+            found = answer.json()
         except (requests.RequestException, ValueError) as error:
             raise ArchiveUnreachable(self.name, type(error).__name__) from None
+        if not isinstance(found, list):
+            raise ArchiveUnreachable(self.name, "an answer that is not Orthanc's")
+        return tuple(str(orthanc_id) for orthanc_id in found)
 
 
 def _fingerprint(study: dict[str, Any]) -> str:
@@ -212,10 +250,15 @@ def _reading_order(instance: dict[str, Any]) -> tuple[int, int]:
     return _number(instance, "InstanceNumber"), int(instance.get("IndexInSeries") or 0)
 
 
+def _moment(text: str) -> datetime:
+    """Raises ValueError."""
+    return datetime.strptime(text.strip(), "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+
+
 def _updated_at(text: object) -> datetime:
     """Orthanc's LastUpdate (``20261121T093000``, UTC); the epoch when it is absent."""
     try:
-        return datetime.strptime(str(text), "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+        return _moment(str(text))
     except ValueError:
         return datetime.fromtimestamp(0, UTC)
 

@@ -11,12 +11,29 @@ MIN_PASSWORD_LENGTH = 12  # NIST SP 800-63B-4 section 3.1.1.2 asks for 15 where 
 MAX_PASSWORD_LENGTH = 256
 
 
+class Act(StrEnum):
+    """What a role may do on the staff pages."""
+
+    SEE = "see"  # the list of studies, a study's page
+    PRINT = "print"  # sheets and reports; re-issue
+    WRITE = "write"  # reports
+
+
 class Role(StrEnum):
     ADMIN = "admin"
     RADIOLOGIST = "radiologist"
     DESK = "desk"
     VIEWER = "viewer"
     DEVICE = "device"
+
+
+MAY: dict[Role, frozenset[Act]] = {
+    Role.ADMIN: frozenset(Act),
+    Role.RADIOLOGIST: frozenset(Act),
+    Role.DESK: frozenset({Act.SEE, Act.PRINT}),
+    Role.VIEWER: frozenset({Act.SEE}),
+    Role.DEVICE: frozenset(),
+}
 
 
 def delay_after(failures: int) -> timedelta:

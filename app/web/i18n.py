@@ -31,7 +31,9 @@ def init(app: Flask, default: str) -> None:
     try:
         Locale.parse(default)
     except (UnknownLocaleError, ValueError):
-        raise SettingsError(f"STUDYKEY_DEFAULT_LANGUAGE {default!r} is no language, like en or pt_BR.") from None
+        raise SettingsError(
+            f"STUDYKEY_DEFAULT_LANGUAGE {default!r} is no language, like en or pt_BR."
+        ) from None
     app.config["BABEL_TRANSLATION_DIRECTORIES"] = str(TRANSLATIONS)
     app.config["BABEL_DEFAULT_LOCALE"] = default
     Babel(app, locale_selector=_choose)
@@ -44,6 +46,12 @@ def _choose() -> str:
 
 def locale() -> Locale:
     return get_locale() or Locale("en")
+
+
+def own_name(language: str) -> str:
+    """A language as its speakers call it."""
+    name = Locale.parse(language).get_display_name(language) or language
+    return name[0].upper() + name[1:]
 
 
 def direction() -> str:

@@ -1,0 +1,192 @@
+"""Settings: what refuses to start says so in a sentence, and no secret leaves through a log."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import FrozenInstanceError, replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from app.config import Mode, Settings, SettingsError
+from app.domain.grants import Policy
+
+PASSWORD, GATE_PASSWORD = "service-secret-0123", "gate-secret-456789"
+GOOD = {
+    "STUDYKEY_BASE_URL": "https://portal.example.org",
+    "STUDYKEY_CLINIC_NAME": "Test Clinic",
+    "STUDYKEY_CLINIC_PHONE": "+1 555 0199",
+    "STUDYKEY_ARCHIVE_MAIN_PUBLIC_URL": "https://images.example.org",
+    "STUDYKEY_ARCHIVE_MAIN_PASSWORD": PASSWORD,
+    "STUDYKEY_ARCHIVE_MAIN_GATE_PASSWORD": GATE_PASSWORD,
+}
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A good production environment, whatever the one is in which the tests run."""
+    for name in list(os.environ):
+        if name.startswith("STUDYKEY_"):
+            monkeypatch.delenv(name)
+    for name, value in {**GOOD, "STUDYKEY_INSTANCE": str(tmp_path)}.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_production_is_what_one_gets_without_asking() -> None:
+    settings = Settings.from_env()
+    assert settings.is_production
+    assert settings.is_https
+    assert (settings.public_host, settings.internal_host) == ("127.0.0.1", "127.0.0.1")
+    assert settings.trusted_hops == 0
+    assert settings.policy is Policy.BIRTH_DATE
+    assert settings.code_symbols == 11
+    assert (settings.visit_idle, settings.visit_limit) == (timedelta(minutes=15), timedelta(minutes=60))
+    assert settings.validity == timedelta(seconds=5)
+
+
+REFUSALS = [
+    ({"BASE_URL": ""}, r"STUDYKEY_BASE_URL is missing"),
+    ({"BASE_URL": "http://portal.example.org"}, r"STUDYKEY_BASE_URL has to begin with https://"),
+    ({"CLINIC_NAME": ""}, r"STUDYKEY_CLINIC_NAME and STUDYKEY_CLINIC_PHONE are missing"),
+    ({"CLINIC_PHONE": ""}, r"STUDYKEY_CLINIC_NAME and STUDYKEY_CLINIC_PHONE are missing"),
+    ({"ARCHIVE_MAIN_PASSWORD": ""}, r"STUDYKEY_ARCHIVE_MAIN_PASSWORD and .* need 16 characters or more"),
+    ({"ARCHIVE_MAIN_PASSWORD": "x" * 15}, r"need 16 characters or more"),
+    ({"ARCHIVE_MAIN_GATE_PASSWORD": "x" * 15}, r"need 16 characters or more"),
+    ({"ARCHIVE_MAIN_PUBLIC_URL": "https://portal.example.org:8042"}, r"needs another host name"),
+    ({"ARCHIVE_MAIN_PUBLIC_URL": "https://PORTAL.example.org/orthanc"}, r"needs another host name"),
+    ({"ARCHIVE_MAIN_PUBLIC_URL": "http://images.example.org"}, r"PUBLIC_URL has to begin with https://"),
+    ({"ARCHIVE_MAIN_VIEWER": "Stone"}, r"STUDYKEY_ARCHIVE_MAIN_VIEWER has to be one of: stone, ohif"),
+    ({"CODE_SYMBOLS": "9"}, r"A code of 45 bits needs a password beside it"),
+    ({"CODE_SYMBOLS": "7", "POLICY": "code+password"}, r"STUDYKEY_CODE_SYMBOLS has to be 8 to 16"),
+    ({"CODE_SYMBOLS": "17"}, r"STUDYKEY_CODE_SYMBOLS has to be 8 to 16"),
+    ({"GRANT_DAYS": "0"}, r"STUDYKEY_GRANT_DAYS has to be 1 or more"),
+    ({"VISIT_IDLE_MINUTES": "-1"}, r"STUDYKEY_VISIT_IDLE_MINUTES has to be 1 or more"),
+    ({"PUBLIC_PORT": "eighty"}, r"A setting can't be read: .*STUDYKEY_PUBLIC_PORT"),
+    ({"POLICY": "none"}, r"A setting can't be read: .*STUDYKEY_POLICY"),
+    ({"MODE": "prod"}, r"A setting can't be read: .*STUDYKEY_MODE"),
+    ({"ARCHIVES": "main,../etc"}, r"The archive name '../etc' has to be letters"),
+    ({"ARCHIVES": "main,main"}, r"Each archive needs a .*GATE_USERNAME of its own"),
+    (
+        {"ARCHIVE_MAIN_PASSWORD_FILE": "/nowhere/secret"},
+        r"ARCHIVE_MAIN_PASSWORD_FILE must be a readable file",
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "sentence"), REFUSALS, ids=[" ".join(row[0]) for row in REFUSALS])
+def test_production_does_not_start_and_says_why(
+    monkeypatch: pytest.MonkeyPatch, changes: dict[str, str], sentence: str
+) -> None:
+    for name, value in changes.items():
+        monkeypatch.setenv(f"STUDYKEY_{name}", value)
+    with pytest.raises(SettingsError, match=sentence) as caught:
+        Settings.from_env()
+    message = str(caught.value)
+    assert re.search(r"[^.]\.$", message)
+    assert PASSWORD not in message
+    assert GATE_PASSWORD not in message
+
+
+def test_everything_that_is_wrong_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in GOOD:
+        monkeypatch.delenv(name)
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_env()
+    for name in ("BASE_URL", "CLINIC_NAME", "ARCHIVE_MAIN_PASSWORD", "PUBLIC_URL"):
+        assert f"STUDYKEY_{name}" in str(caught.value) or f"MAIN_{name}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("symbols", "policy", "starts"),
+    [
+        (10, Policy.BIRTH_DATE, True),  # 50 bits
+        (9, Policy.BIRTH_DATE, False),
+        (9, Policy.BIRTH_DATE_AND_PASSWORD, True),
+        (8, Policy.PASSWORD, True),
+        (16, Policy.BIRTH_DATE, True),
+    ],
+)
+def test_a_short_code_needs_a_password_beside_it(symbols: int, policy: Policy, starts: bool) -> None:
+    for mode in Mode:  # not even the demo shows a weak one
+        settings = Settings.from_env().with_(mode=mode)
+        if starts:
+            assert settings.with_(code_symbols=symbols, policy=policy).code_symbols == symbols
+        else:
+            with pytest.raises(SettingsError, match="bits"):
+                settings.with_(code_symbols=symbols, policy=policy)
+
+
+@pytest.mark.parametrize("mode", [mode for mode in Mode if mode is not Mode.PRODUCTION])
+def test_demo_and_tests_start_with_nothing_set(monkeypatch: pytest.MonkeyPatch, mode: Mode) -> None:
+    for name in GOOD:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("STUDYKEY_MODE", mode)
+    assert Settings.from_env().mode is mode
+
+
+def test_no_secret_is_in_what_a_log_may_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STUDYKEY_DATABASE_URL", "postgresql+psycopg://studykey:secret-of-db@db/studykey")
+    settings = Settings.from_env()
+    assert "secret-of-db" in settings.database_url
+    for shown in (repr(settings), str(settings), repr(settings.archives)):
+        for secret in (PASSWORD, GATE_PASSWORD, "secret-of-db"):
+            assert secret not in shown
+
+
+def test_a_secret_can_stand_in_a_file_and_its_last_newline_is_no_part_of_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("a-secret-from-a-file\n")
+    monkeypatch.setenv("STUDYKEY_ARCHIVE_MAIN_PASSWORD_FILE", str(secret))
+    assert Settings.from_env().archive("main").password == "a-secret-from-a-file"
+
+
+def test_a_short_secret_in_a_file_is_not_made_longer_by_its_newline(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("x" * 15 + "\n")
+    monkeypatch.setenv("STUDYKEY_ARCHIVE_MAIN_PASSWORD_FILE", str(secret))
+    with pytest.raises(SettingsError, match="16 characters"):
+        Settings.from_env()
+
+
+def test_the_keys_file_is_a_path_and_not_a_file_with_a_path_in_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert Settings.from_env().keys_file == tmp_path / "keys.json"
+    monkeypatch.setenv("STUDYKEY_KEYS_FILE", "/etc/studykey/keys.json")
+    assert Settings.from_env().keys_file == Path("/etc/studykey/keys.json")
+
+
+def test_several_archives_have_settings_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STUDYKEY_ARCHIVES", "main, annex")
+    monkeypatch.setenv("STUDYKEY_ARCHIVE_ANNEX_URL", "http://10.0.0.9:8042/orthanc")
+    monkeypatch.setenv("STUDYKEY_ARCHIVE_ANNEX_PUBLIC_URL", "https://annex.example.org:8443/o")
+    monkeypatch.setenv("STUDYKEY_ARCHIVE_ANNEX_PASSWORD", PASSWORD)
+    monkeypatch.setenv("STUDYKEY_ARCHIVE_ANNEX_GATE_PASSWORD", GATE_PASSWORD)
+    annex = Settings.from_env().archive("annex")
+    assert annex.url == "http://10.0.0.9:8042/orthanc/"
+    assert annex.public_url == "https://annex.example.org:8443/o/"
+    assert annex.public_origin == "https://annex.example.org:8443"
+    assert annex.gate_username == "annex"
+    with pytest.raises(KeyError):
+        Settings.from_env().archive("gone")
+
+
+def test_settings_never_change_while_studykey_runs_and_copies_are_checked_again() -> None:
+    settings = Settings.from_env()
+    with pytest.raises(FrozenInstanceError):
+        settings.base_url = "http://elsewhere"  # type: ignore[misc]
+    with pytest.raises(SettingsError, match="https"):
+        settings.with_(base_url="http://elsewhere")
+    with pytest.raises(SettingsError, match="16 characters"):
+        settings.with_(archives=(replace(settings.archives[0], password="short"),))
+
+
+def test_the_printed_address_never_ends_with_a_slash(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STUDYKEY_BASE_URL", "https://portal.example.org/")
+    assert Settings.from_env().base_url == "https://portal.example.org"
