@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test quick check dev clean
+.PHONY: translations demo test quick check dev clean bench-ingest bench-pdf
 
 demo: $(VENV)/demo.stamp
 	@scripts/install-packages demo
@@ -41,5 +41,18 @@ $(VENV)/test.stamp: setup.cfg pyproject.toml | $(VENV)/bin/python
 	@$(BIN)/pip install -q --disable-pip-version-check -e '.[demo,test,check]'
 	@touch $@
 
+# Texts changed? This brings the catalogues up to date; fill in what is new in app/translations.
+translations: $(VENV)/test.stamp
+	@scripts/translations
+
 clean:
 	rm -rf $(VENV) build *.egg-info
+
+# Benchmarks: a table, and one JSON object as the last line.
+bench-ingest: $(VENV)/test.stamp
+	@scripts/install-packages demo
+	@$(BIN)/python -m bench.ingest
+
+bench-pdf: $(VENV)/test.stamp
+	@scripts/install-packages demo
+	@$(BIN)/python -m bench.pdf

@@ -25,7 +25,7 @@ def create_public_app(settings: Settings, *, clock: Clock = utc_now) -> Flask:
     csrf.init(app, settings)
     i18n.init(app, settings.default_language)
     access.init(app)
-    pages.init(app, settings)
+    pages.init(app)
     app.after_request(wiring.end_transaction)
     headers.init(app, settings)
     errors.init(app)

@@ -17,6 +17,9 @@ from app.config import ROOT, Settings, SettingsError
 from app.domain.staff import Role
 from app.models import Grant
 from app.schema import migrate
+from app.services.grants import AlreadyRevoked
+from app.services.papers import Effect, GlyphsMissing, PrintRefused, Wish
+from app.services.site import LANGUAGES, PAPERS, Unusable
 from app.services.staff import LoginTaken
 from app.wiring import EXTENSION, Services
 
@@ -164,7 +167,12 @@ def grant_paper(ref: str) -> None:
 def grant_reissue(ref: str) -> None:
     """Issue a fresh code and password; the old sheet stops working."""
     with _services() as services:
-        paper = services.grants.reissue(_grant(services, ref), at=services.clock(), actor=ACTOR)
+        try:
+            paper = services.grants.reissue(_grant(services, ref), at=services.clock(), actor=ACTOR)
+        except AlreadyRevoked:
+            raise click.ClickException(
+                f"The grant {ref} was revoked; studykey list shows the newer one."
+            ) from None
         click.echo(f"{paper.grant.ref}  {paper.code.grouped}  {paper.password.grouped}")
 
 
@@ -193,6 +201,74 @@ def grant_unlock(ref: str) -> None:
     with _services() as services:
         services.grants.unlock(_grant(services, ref), at=services.clock(), actor=ACTOR)
     click.echo(f"Unlocked {ref}.")
+
+
+@grant.command("sheet")
+@click.argument("study")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Where to write the PDF; named by the study if not given."
+)
+@click.option("--language", type=click.Choice(LANGUAGES), help="The patient's; the site's if not given.")
+@click.option("--paper", type=click.Choice(PAPERS), help="The site's if not given.")
+@click.option("--with-password", is_flag=True, help="Print the password even where the policy asks for none.")
+@click.option("--reissue", is_flag=True, help="Agree to a new code where the old one can't be printed again.")
+def grant_sheet(
+    study: str, out: Path | None, language: str | None, paper: str | None, with_password: bool, reissue: bool
+) -> None:
+    """Print the access sheet of STUDY (its number in Studykey, or its StudyInstanceUID)."""
+    wish = Wish(language or "", paper or "", with_password, Effect.REISSUES if reissue else Effect.SAME)
+    with _services() as services:
+        found = services.worklist.find(study)
+        if found is None:
+            raise click.ClickException(f"There is no study {study}.")
+        try:
+            document = services.papers.sheet(found, wish, at=services.clock(), actor=ACTOR)
+        except PrintRefused as refused:
+            raise click.ClickException(_REFUSED[refused.effect]) from None
+        except GlyphsMissing as missing:
+            raise click.ClickException(
+                f"The fonts of this computer lack: {' '.join(missing.characters)}. Nothing was changed."
+            ) from None
+        out = out or Path(document.name)
+        out.write_bytes(document.pdf)
+    click.echo(f"Wrote {out}")
+
+
+_REFUSED = {
+    Effect.REFUSED: "The access is suspended: check whose study it is, then studykey grant confirm.",
+    Effect.REISSUES: "Printing makes a new code and the old sheet stops working: agree with --reissue.",
+}
+
+
+@main.group()
+def site() -> None:
+    """What patients see of the clinic: name, address, phone, colour, language, paper, logo."""
+
+
+@site.command("show")
+def site_show() -> None:
+    """Show the settings."""
+    with _services() as services:
+        facts = services.site.facts()
+        for name in ("name", "address", "phone", "colour", "language", "paper"):
+            click.echo(f"{name:9} {getattr(facts, name)!r}")
+        click.echo(f"logo      {'yes' if facts.logo else 'none'}")
+
+
+@site.command("set")
+@click.argument("name")
+@click.argument("value")
+def site_set(name: str, value: str) -> None:
+    """Set NAME to VALUE; for the logo, VALUE is an image file. In an address, \\n begins a new line."""
+    with _services() as services:
+        try:
+            if name == "logo":
+                services.site.set_logo(Path(value).read_bytes(), at=services.clock(), actor=ACTOR)
+            else:
+                text = value.replace("\\n", "\n")
+                services.site.set(name, text, at=services.clock(), actor=ACTOR)
+        except (Unusable, OSError) as error:
+            raise click.ClickException(str(error)) from None
 
 
 @main.command("list")

@@ -19,6 +19,8 @@ from sqlalchemy.orm import Session, sessionmaker
 from app.adapters import keys
 from app.adapters.crypto import Crypto, HashSlots
 from app.adapters.orthanc import Orthanc
+from app.adapters.paper import PaperTemplates
+from app.adapters.pdf import Renderer
 from app.config import ROOT, Settings, SettingsError
 from app.models import db
 from app.services.archives import Archives
@@ -29,7 +31,10 @@ from app.services.grants import Grants
 from app.services.ingestion import Ingestion
 from app.services.leases import Leases
 from app.services.look import Look
+from app.services.papers import Papers
 from app.services.proof import Proof
+from app.services.reports import Reports
+from app.services.site import Site
 from app.services.staff import StaffAccounts
 from app.services.visits import Visits
 from app.services.worklist import Worklist
@@ -61,6 +66,9 @@ class Services:
     look: Look
     staff: StaffAccounts
     worklist: Worklist
+    site: Site
+    reports: Reports
+    papers: Papers
     leases: Leases
 
     def follower(self) -> Follower:
@@ -100,6 +108,7 @@ def build(settings: Settings, session: Session, engine: Engine, crypto: Crypto, 
     orthancs = {archive.name: Orthanc(archive) for archive in settings.archives}
     audit = Audit(own_session)
     grants = Grants(session, crypto, audit, settings)
+    site = Site(session, audit, settings)
     archives = Archives(own_session, orthancs, audit)
     return Services(
         settings=settings,
@@ -117,6 +126,9 @@ def build(settings: Settings, session: Session, engine: Engine, crypto: Crypto, 
         look=Look(orthancs),
         staff=StaffAccounts(session, own_session, crypto, audit),
         worklist=Worklist(session),
+        site=site,
+        reports=Reports(session, audit),
+        papers=Papers(session, grants, site, PaperTemplates(), Renderer(workers=1), audit, settings),
         leases=Leases(own_session, f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"),
     )
 

@@ -81,6 +81,7 @@ def _choose_ports() -> dict[str, int]:
     chosen = {}
     for name, documented in DOCUMENTED_PORTS.items():
         with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", documented))
             except OSError:

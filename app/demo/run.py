@@ -135,7 +135,7 @@ def _send_missing(services: Services, place: Place, wanted: list[studies.Synthet
     for number, study in enumerate(missing, start=1):
         files = list(studies.files(study))
         label = f"Sending study {number} of {len(missing)}: {study.label}"
-        with click.progressbar(files, label=label[:60].ljust(60)) as bar:
+        with click.progressbar(files, label=label[:72].ljust(72)) as bar:
             studies.send(
                 place.orthanc_url, bar, auth=(user, place.secrets["service"]), progress=lambda _: None
             )

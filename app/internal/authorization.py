@@ -16,6 +16,8 @@ from app.internal.access import calling_archive, services
 from app.services.authorization import Question
 
 blueprint = Blueprint("authorization", __name__)
+# In place of a value that is no text: equal to nothing, so that it isn't taken for absent.
+NO_TEXT = "\0"
 
 
 @blueprint.post("/tokens/validate")
@@ -35,7 +37,7 @@ def validate() -> ResponseReturnValue:
 def _question(body: dict[str, Any], archive: str) -> Question:
     def text(name: str) -> str:
         value = body.get(name)
-        return value if isinstance(value, str) else ""
+        return value if isinstance(value, str) else "" if value is None else NO_TEXT
 
     # "permission" is our gate's own addition: the plugin knows no difference and means viewing.
     wanted = text("permission")

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.adapters.orthanc import Orthanc
@@ -63,7 +63,10 @@ class Archives:
 
     def probe(self, name: str, *, at: datetime) -> GateState:
         """Ask the archive for studies without a token and keep what it said. OPEN raises the alarm."""
-        state = self._orthancs[name].gate_state()
+        orthanc = self._orthancs.get(name)
+        if orthanc is None:
+            return GateState.UNREACHABLE  # taken out of the settings
+        state = orthanc.gate_state()
         with self._own_session.begin() as session:
             archive = session.scalar(select(Archive).where(Archive.name == name))
             if archive is None:
@@ -93,9 +96,12 @@ class Archives:
         return self.probe(name, at=at)
 
     def all(self) -> list[Archive]:
-        """Every archive that was ever registered, by name."""
+        """The archives of the settings that were registered, by name."""
         with self._own_session() as session:
-            return list(session.scalars(select(Archive).order_by(Archive.name)))
+            return list(session.scalars(self._ours().order_by(Archive.name)))
+
+    def _ours(self) -> Select[Archive]:
+        return select(Archive).where(Archive.name.in_(self._orthancs))
 
     def name_of(self, study: Study) -> str:
         """The name of the archive that holds ``study``."""
@@ -105,5 +111,5 @@ class Archives:
     def open_ones(self) -> list[str]:
         """Names of the archives whose gate was found open: the alarm of the staff pages."""
         with self._own_session() as session:
-            query = select(Archive.name).where(Archive.gate_state == GateState.OPEN)
-            return list(session.scalars(query.order_by(Archive.name)))
+            query = self._ours().where(Archive.gate_state == GateState.OPEN)
+            return [archive.name for archive in session.scalars(query.order_by(Archive.name))]

@@ -33,6 +33,10 @@ class Paper:
     password: Password
 
 
+class AlreadyRevoked(Exception):
+    """The grant is dead; what took its place may live."""
+
+
 class Grants:
     """Works within the caller's transaction, which has nothing written yet: hashing takes its time."""
 
@@ -42,21 +46,16 @@ class Grants:
         self._audit = audit
         self._settings = settings
 
-    def issue(
+    def prepare(
         self,
         studies: Sequence[Study],
         *,
         at: datetime,
-        actor: str,
         kind: Kind = Kind.PATIENT,
         permissions: Permission = PATIENT,
         automatic: bool = False,
     ) -> Paper:
-        """Issue a grant for ``studies`` with a fresh code and password (two hashes). Raises Busy.
-
-        ``automatic``: for the archive's stable signal, once in a study's life; the second of two issuers
-        meets IntegrityError at flush.
-        """
+        """A grant with a fresh code and password that is not written yet (two hashes). Raises Busy."""
         code = access_code.generate(self._settings.code_symbols)
         words = password.generate()
         ref = secrets.token_hex(8)
@@ -81,26 +80,49 @@ class Grants:
         if self._settings.reprint_window:
             grant.sealing_kid, grant.sealed = self._crypto.seal(ref, code, words)
             grant.sealed_until = at + self._settings.reprint_window
-        self._session.add(grant)
-        self._session.flush()
-        self._note(Event.GRANT_ISSUED, grant, at=at, actor=actor, policy=grant.policy)
         return Paper(grant, code, words)
 
+    def prepare_again(self, grant: Grant, *, at: datetime) -> Paper:
+        """What takes the place of ``grant``, not written yet. Raises Busy."""
+        permissions = Permission.from_names(grant.permissions)
+        return self.prepare(grant.studies, at=at, kind=Kind(grant.kind), permissions=permissions)
+
+    def keep(self, paper: Paper, *, at: datetime, actor: str, replaces: Grant | None = None) -> None:
+        """Write a prepared grant; ``replaces`` dies with its paper. Of two automatic ones for a study the
+        second meets IntegrityError."""
+        if replaces is not None:  # new paper is no way around what holds the old one back
+            paper.grant.released_at = replaces.released_at
+            paper.grant.suspended_at = replaces.suspended_at
+            paper.grant.suspended_why = replaces.suspended_why
+        self._session.add(paper.grant)
+        self._session.flush()
+        self._note(Event.GRANT_ISSUED, paper.grant, at=at, actor=actor, policy=paper.grant.policy)
+        if replaces is not None:
+            self.revoke(replaces, at=at, actor=actor)
+            self._note(Event.GRANT_REISSUED, replaces, at=at, actor=actor, by=paper.grant.ref)
+
+    def issue(
+        self,
+        studies: Sequence[Study],
+        *,
+        at: datetime,
+        actor: str,
+        kind: Kind = Kind.PATIENT,
+        permissions: Permission = PATIENT,
+        automatic: bool = False,
+    ) -> Paper:
+        """Prepare and write a grant. ``automatic``: for the archive's signal, once in a study's life."""
+        paper = self.prepare(studies, at=at, kind=kind, permissions=permissions, automatic=automatic)
+        self.keep(paper, at=at, actor=actor)
+        return paper
+
     def reissue(self, grant: Grant, *, at: datetime, actor: str) -> Paper:
-        """A fresh grant in place of ``grant``, which dies with its paper. Raises Busy."""
-        fresh = self.issue(
-            grant.studies,
-            at=at,
-            actor=actor,
-            kind=Kind(grant.kind),
-            permissions=Permission.from_names(grant.permissions),
-        )
-        # New paper is no way around what holds the old one back.
-        fresh.grant.released_at = grant.released_at
-        fresh.grant.suspended_at, fresh.grant.suspended_why = grant.suspended_at, grant.suspended_why
-        self.revoke(grant, at=at, actor=actor)
-        self._note(Event.GRANT_REISSUED, grant, at=at, actor=actor, by=fresh.grant.ref)
-        return fresh
+        """A fresh grant in place of ``grant``. Raises AlreadyRevoked, Busy."""
+        if grant.revoked_at is not None:
+            raise AlreadyRevoked
+        paper = self.prepare_again(grant, at=at)
+        self.keep(paper, at=at, actor=actor, replaces=grant)
+        return paper
 
     def paper(self, grant: Grant, *, at: datetime) -> Paper | None:
         """Code and password within the reprint window; None after it: then printing re-issues."""

@@ -28,6 +28,8 @@ log = structlog.get_logger(__name__)
 # Tags whose change means that the paper may be in the wrong hands.
 IDENTITY = ("patient_id", "patient_name", "study_instance_uid")
 _AMBIGUOUS = "Another patient's study in this archive has the same StudyInstanceUID."
+# Fingerprint of a row whose taking in isn't through: no archive tells it, so the study is read again.
+_UNFINISHED = ""
 _OTHER_PATIENT = "The patient's name or ID changed in the archive."
 
 
@@ -99,7 +101,8 @@ class Ingestion:
         return list(self._session.scalars(query))
 
     def _add(self, archive: Archive, record: StudyRecord, *, at: datetime, actor: str) -> Study:
-        study = Study(archive_id=archive.id, orthanc_id=record.orthanc_id, stable_at=at, fingerprint="")
+        study = Study(archive_id=archive.id, orthanc_id=record.orthanc_id, stable_at=at)
+        study.fingerprint = _UNFINISHED
         _copy(record, study, at=at)
         try:
             with self._session.begin_nested():
@@ -114,7 +117,7 @@ class Ingestion:
     def _update(self, study: Study, record: StudyRecord, *, at: datetime, actor: str) -> None:
         was_born, was_deleted = study.birth_date, study.deleted_at is not None
         is_other_patient = any(getattr(study, name) != getattr(record, name) for name in IDENTITY)
-        has_changed = study.fingerprint != record.fingerprint
+        has_changed = study.fingerprint not in (_UNFINISHED, record.fingerprint)
         _copy(record, study, at=at)
         study.deleted_at = None
         if was_deleted:

@@ -18,6 +18,10 @@ QUALITY = 80
 _CACHED_STUDIES = 64
 
 
+class NotRenderable(Exception):
+    """The archive can't make a picture of this instance (a film, a broken file)."""
+
+
 class Look:
     def __init__(self, orthancs: Mapping[str, Orthanc]) -> None:
         self._orthancs = orthancs
@@ -29,12 +33,18 @@ class Look:
         return self._listed(archive, study.orthanc_id, study.fingerprint)
 
     def picture(self, archive: str, study: Study, series: int, number: int) -> tuple[str, bytes] | None:
-        """(media type, picture), or None when there is no such picture. Raises ArchiveUnreachable."""
+        """(media type, picture), or None when there is no such place in the study.
+
+        Raises NotRenderable, ArchiveUnreachable.
+        """
         listed = self.series(archive, study)
         if not 1 <= series <= len(listed) or not 1 <= number <= len(listed[series - 1].pictures):
             return None
         picture = listed[series - 1].pictures[number - 1]
-        return self._orthancs[archive].rendered(picture, size=SIZE_PIXELS, quality=QUALITY)
+        rendered = self._orthancs[archive].rendered(picture, size=SIZE_PIXELS, quality=QUALITY)
+        if rendered is None:
+            raise NotRenderable
+        return rendered
 
     def _list(self, archive: str, orthanc_id: str, fingerprint: str) -> tuple[Series, ...]:
         del fingerprint  # part of the key only

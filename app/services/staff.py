@@ -67,8 +67,11 @@ class StaffAccounts:
 
         Raises StoreUnavailable, Busy.
         """
+        login = login.strip().lower()
+        if not rules.LOGIN.fullmatch(login):
+            login = ""  # nobody's; PostgreSQL refuses some of what a person can type (NUL)
         try:
-            person, may_try = self._record(login.strip().lower(), at)
+            person, may_try = self._record(login, at)
         except SQLAlchemyError as error:
             raise StoreUnavailable("the sign-in can't be recorded") from error
         if person is None:

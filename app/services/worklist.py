@@ -51,6 +51,16 @@ class Worklist:
     def __init__(self, session: Session) -> None:
         self._session = session
 
+    def study(self, study_id: int) -> Study | None:
+        return self._session.get(Study, study_id)
+
+    def find(self, text: str) -> Study | None:
+        """The study of this number, or of this StudyInstanceUID where only one has it."""
+        if dicom.is_uid(text):
+            found = self._session.scalars(select(Study).where(Study.study_instance_uid == text)).all()
+            return found[0] if len(found) == 1 else None
+        return self.study(int(text)) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
     def page(self, *, search: str = "", before: tuple[datetime, int] | None = None) -> Page:
         """Stable studies, newest first. ``search``: words that all have to occur in name, ID, accession
         number or description, or a date (YYYYMMDD or YYYY-MM-DD) of the study."""

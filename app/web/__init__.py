@@ -7,8 +7,9 @@ from flask import Flask
 
 def register(app: Flask) -> None:
     from app.web import patient
-    from app.web.staff import sessions, studies
+    from app.web.staff import sessions, studies, study
 
     app.register_blueprint(patient.blueprint)
     app.register_blueprint(sessions.blueprint)
     app.register_blueprint(studies.blueprint)
+    app.register_blueprint(study.blueprint)

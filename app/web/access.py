@@ -10,6 +10,7 @@ from flask import Flask, abort, current_app, g, make_response, redirect, render_
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
+from app.domain.staff import MAY, Act, Role
 from app.models import Staff
 from app.services.visits import Ending, LiveVisit
 from app.web.context import services
@@ -23,20 +24,21 @@ class Who(StrEnum):
     STAFF = "staff"  # somebody signed in
 
 
-def allow(who: Who) -> Callable[[View], View]:
-    """Declare who may enter a view. A view that declares nothing lets nobody in."""
+def allow(who: Who, act: Act | None = None) -> Callable[[View], View]:
+    """Declare who may enter a view, and for staff what it takes. A view that declares nothing lets
+    nobody in."""
 
     def mark(view: View) -> View:
-        view.allowed = who  # type: ignore[attr-defined]
+        view.allowed = (who, act)  # type: ignore[attr-defined]
         return view
 
     return mark
 
 
-def allowed(endpoint: str) -> Who | None:
+def allowed(endpoint: str) -> tuple[Who, Act | None] | None:
     view = current_app.view_functions[endpoint]
     if endpoint == "static":
-        return Who.EVERYBODY
+        return Who.EVERYBODY, None
     return getattr(view, "allowed", None)
 
 
@@ -44,7 +46,7 @@ def enforce() -> ResponseReturnValue | None:
     """Before each request: let in whom the view allows, and nobody else."""
     if request.endpoint is None:
         return None  # 404 or 405 follow
-    who = allowed(request.endpoint)
+    who, act = allowed(request.endpoint) or (None, None)
     if who is Who.EVERYBODY:
         return None
     if who is Who.VISITOR:
@@ -55,10 +57,12 @@ def enforce() -> ResponseReturnValue | None:
         return closed(found)
     if who is Who.STAFF:
         person = services().staff.find(staff_key(), at=services().clock())
-        if person is not None:
-            g.staff = person
-            return None
-        return redirect(url_for("staff_sessions.sign_in_form"), 303)
+        if person is None:
+            return redirect(url_for("staff_sessions.sign_in_form"), 303)
+        if act is not None and act not in MAY[Role(person.role)]:
+            return abort(404)  # forbidden and missing look alike
+        g.staff = person
+        return None
     return abort(404)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+from contextlib import suppress
 from typing import cast
 
 from flask import current_app, request
@@ -15,8 +17,15 @@ def services() -> Services:
 
 
 def caller_address() -> str:
-    """The caller's IP address. Behind proxies, ProxyFix has already counted the trusted hops."""
-    return request.remote_addr or "0.0.0.0"  # noqa: S104  (a value, not a bind address)
+    """The caller's IP address. Behind proxies, ProxyFix has already counted the trusted hops.
+
+    Some proxies append a port. What is no address at all counts as one and the same caller.
+    """
+    told = request.remote_addr or ""
+    for candidate in (told, told.rpartition(":")[0].strip("[]")):
+        with suppress(ValueError):
+            return str(ipaddress.ip_address(candidate))
+    return "0.0.0.0"  # noqa: S104  (a value, not a bind address)
 
 
 def archive_of(study: Study) -> str:

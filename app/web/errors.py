@@ -10,7 +10,9 @@ from werkzeug.exceptions import HTTPException
 
 from app.adapters.crypto import Busy
 from app.adapters.orthanc import ArchiveUnreachable
+from app.adapters.pdf import RenderersBusy, RenderingFailed
 from app.services.audit import StoreUnavailable
+from app.services.papers import GlyphsMissing
 from app.web.i18n import _
 
 log = structlog.get_logger(__name__)
@@ -45,6 +47,16 @@ def _unavailable(error: Exception) -> Response:
         503,
         _("This page can't be opened right now"),
         _("Nothing is lost. Please try again in a few minutes; your code stays the same."),
+        retry=True,
+    )
+
+
+def _not_printable(error: Exception) -> Response:
+    log.error("not printable", why=type(error).__name__)
+    return page(
+        500,
+        _("The report can't be shown right now"),
+        _("Nothing is lost. Please try again in a few minutes, or ask the clinic for a printed report."),
         retry=True,
     )
 
@@ -94,6 +106,9 @@ def _unexpected(error: Exception) -> Response:
 
 def init(app: Flask) -> None:
     app.register_error_handler(Busy, _busy)
+    app.register_error_handler(RenderersBusy, _busy)
+    app.register_error_handler(RenderingFailed, _not_printable)
+    app.register_error_handler(GlyphsMissing, _not_printable)
     app.register_error_handler(StoreUnavailable, _unavailable)
     app.register_error_handler(SQLAlchemyError, _unavailable)
     app.register_error_handler(ArchiveUnreachable, _archive_unreachable)

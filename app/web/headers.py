@@ -37,6 +37,7 @@ def init(app: Flask, settings: Settings) -> None:
         headers["Accept-CH"] = "Sec-CH-UA-Mobile"
         if settings.is_https:
             headers["Strict-Transport-Security"] = "max-age=31536000"
-        if request.endpoint not in ("static", "patient.brand_css"):
+        is_public = request.endpoint in ("static", "patient.brand_css", "patient.logo")
+        if not is_public or response.status_code >= 400:
             headers["Cache-Control"] = "no-store"
         return response

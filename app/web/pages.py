@@ -4,25 +4,34 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Flask
+from flask import Flask, url_for
 
-from app.config import Settings
+from app.domain.dicom import parse_person_name
 from app.web import i18n
+from app.web.context import services
 
 
-def init(app: Flask, settings: Settings) -> None:
+def _person_name(value: str) -> str:
+    return parse_person_name(value).shown
+
+
+def init(app: Flask) -> None:
     app.jinja_env.filters.update(
-        show_date=i18n.show_date, short_date=i18n.short_date, show_moment=i18n.show_moment
+        show_date=i18n.show_date,
+        short_date=i18n.short_date,
+        show_moment=i18n.show_moment,
+        person_name=_person_name,
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
 
     @app.context_processor
     def common() -> dict[str, Any]:
+        site = services().site.facts()
         return {
             "clinic": {
-                "name": settings.clinic_name,
-                "phone": settings.clinic_phone,
-                "logo_url": None,
+                "name": site.name,
+                "phone": site.phone,
+                "logo_url": url_for("patient.logo", v=site.logo_version) if site.logo else None,
             },
             "locale": {"lang": str(i18n.locale()).replace("_", "-"), "dir": i18n.direction()},
         }

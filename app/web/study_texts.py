@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
 from flask import url_for
 
 from app.domain.dicom import parse_person_name
+from app.domain.modality import MEANINGS, OTHER, examination
 from app.domain.permissions import Permission
 from app.domain.study import Series
 from app.models import Study
@@ -17,52 +17,13 @@ from app.web.i18n import _
 
 
 def modality(code: str) -> str:
-    """The meaning of a Modality (0008,0060) code (PS3.3 section C.7.3.1.1.1) in the reader's language."""
-    return {
-        "CR": _("X-ray"),
-        "DX": _("X-ray"),
-        "CT": _("CT"),
-        "MR": _("MRI"),
-        "US": _("Ultrasound"),
-        "MG": _("Mammogram"),
-        "NM": _("Nuclear medicine"),
-        "PT": _("PET"),
-        "XA": _("Angiography"),
-        "RF": _("Fluoroscopy"),
-        "IO": _("Dental X-ray"),
-        "PX": _("Dental panorama"),
-        "ES": _("Endoscopy"),
-        "XC": _("Photograph"),
-        "OP": _("Eye photograph"),
-        "OPT": _("Eye scan"),
-        "SM": _("Microscopy"),
-        "BMD": _("Bone density"),
-        "SC": _("Captured picture"),
-        "OT": _("Other images"),
-        "SR": _("Structured report"),
-        "DOC": _("Document"),
-        "PR": _("Display settings"),
-        "KO": _("List of key images"),
-        "SEG": _("Marked regions"),
-        "RTSTRUCT": _("Marked regions"),
-        "RTPLAN": _("Treatment plan"),
-        "RTDOSE": _("Treatment dose"),
-        "ECG": _("ECG curve"),
-        "REG": _("Alignment data"),
-    }.get(code, _("Other images"))
-
-
-_NOT_IMAGES = {"SR", "DOC", "PR", "KO", "SEG", "RTSTRUCT", "RTPLAN", "RTDOSE", "REG"}
+    """The meaning of a modality's code in the reader's language."""
+    return _(MEANINGS.get(code, OTHER))
 
 
 def describe(study: Study) -> dict[str, Any]:
     """What a page says of a study. The description is the modality's own words; without one, its meaning."""
-    codes = [code for code in study.modalities.split("\\") if code]
-    images = [code for code in codes if code not in _NOT_IMAGES] or codes
-    kinds = ", ".join(dict.fromkeys(modality(code) for code in images)) or _("Images")
-    title = f"{kinds}: {study.description}" if study.description else kinds
-    if re.search(rf"\b{re.escape(kinds)}\b", study.description, re.IGNORECASE):
-        title = study.description  # "CT chest" says already that it is a CT
+    title = examination(study.modalities, study.description, _)
     return {
         "id": study.id,
         "title": title,

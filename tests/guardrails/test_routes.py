@@ -4,23 +4,30 @@ from __future__ import annotations
 
 from flask import Flask
 
+from app.domain.staff import Act
 from app.web.access import Who, allowed
 
 ROUTES = {
-    ("GET", "/"): Who.EVERYBODY,
-    ("POST", "/"): Who.EVERYBODY,
-    ("GET", "/brand.css"): Who.EVERYBODY,
-    ("GET", "/done"): Who.EVERYBODY,
-    ("POST", "/done"): Who.EVERYBODY,
-    ("GET", "/static/<path:filename>"): Who.EVERYBODY,
-    ("GET", "/study/<int:study_id>"): Who.VISITOR,
-    ("POST", "/study/<int:study_id>/viewer"): Who.VISITOR,
-    ("GET", "/study/<int:study_id>/look"): Who.VISITOR,
-    ("GET", "/study/<int:study_id>/look/<int:series>/<int:number>.jpg"): Who.VISITOR,
-    ("GET", "/staff/"): Who.STAFF,
-    ("GET", "/staff/sign-in"): Who.EVERYBODY,
-    ("POST", "/staff/sign-in"): Who.EVERYBODY,
-    ("POST", "/staff/sign-out"): Who.STAFF,
+    ("GET", "/"): (Who.EVERYBODY, None),
+    ("POST", "/"): (Who.EVERYBODY, None),
+    ("GET", "/brand.css"): (Who.EVERYBODY, None),
+    ("GET", "/done"): (Who.EVERYBODY, None),
+    ("POST", "/done"): (Who.EVERYBODY, None),
+    ("GET", "/static/<path:filename>"): (Who.EVERYBODY, None),
+    ("GET", "/study/<int:study_id>"): (Who.VISITOR, None),
+    ("POST", "/study/<int:study_id>/viewer"): (Who.VISITOR, None),
+    ("GET", "/study/<int:study_id>/look"): (Who.VISITOR, None),
+    ("GET", "/study/<int:study_id>/look/<int:series>/<int:number>.jpg"): (Who.VISITOR, None),
+    ("GET", "/staff/"): (Who.STAFF, Act.SEE),
+    ("GET", "/staff/sign-in"): (Who.EVERYBODY, None),
+    ("POST", "/staff/sign-in"): (Who.EVERYBODY, None),
+    ("POST", "/staff/sign-out"): (Who.STAFF, None),
+    ("GET", "/staff/study/<int:study_id>"): (Who.STAFF, Act.SEE),
+    ("POST", "/staff/study/<int:study_id>/report"): (Who.STAFF, Act.WRITE),
+    ("POST", "/staff/study/<int:study_id>/sheet"): (Who.STAFF, Act.PRINT),
+    ("POST", "/staff/study/<int:study_id>/report/print"): (Who.STAFF, Act.PRINT),
+    ("GET", "/study/<int:study_id>/report.pdf"): (Who.VISITOR, None),
+    ("GET", "/logo.png"): (Who.EVERYBODY, None),
 }
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from flask import Blueprint, abort, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from app.domain.staff import Act
 from app.web import access
 from app.web.access import Who, allow
 from app.web.context import services
@@ -15,7 +16,7 @@ blueprint = Blueprint("staff_studies", __name__, url_prefix="/staff")
 
 
 @blueprint.get("/")
-@allow(Who.STAFF)
+@allow(Who.STAFF, Act.SEE)
 def worklist() -> ResponseReturnValue:
     search = request.args.get("q", "")[:200]
     page = services().worklist.page(search=search, before=_cursor(request.args.get("before")))
@@ -41,6 +42,6 @@ def _cursor(text: str | None) -> tuple[datetime, int] | None:
         moment = datetime.fromisoformat(stable_at)
         if moment.tzinfo is None:
             raise ValueError
-        return moment, int(study_id)
+        return moment, min(int(study_id), 2**63 - 1)  # SQLite's largest number
     except ValueError:
         return abort(404)

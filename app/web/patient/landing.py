@@ -1,0 +1,112 @@
+"""The landing page: the one form, the proof, and what is said when it fails."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_wtf.csrf import CSRFError
+from werkzeug.wrappers import Response
+
+from app.services.proof import Outcome
+from app.services.visits import LiveVisit
+from app.web import access, landing_form
+from app.web.access import Who, allow
+from app.web.context import caller_address, services
+from app.web.csrf import csrf
+from app.web.i18n import _
+from app.web.patient import blueprint, images
+
+
+@blueprint.get("/")
+@allow(Who.EVERYBODY)
+def landing() -> ResponseReturnValue:
+    # During a visit the portal's address is the way back from the viewer; ?another asks for the form.
+    live = services().visits.find(access.visit_key(), at=services().clock())
+    if isinstance(live, LiveVisit) and "another" not in request.args:
+        return redirect(url_for("patient.study", study_id=live.studies[0].id), 303)
+    return _form(landing_form.Typed())
+
+
+@blueprint.post("/", endpoint="prove")
+@csrf.exempt  # type: ignore[untyped-decorator]  # checked below: an old page must not cost what was typed
+@allow(Who.EVERYBODY)
+def prove() -> ResponseReturnValue:
+    typed = landing_form.typed(request.form)
+    try:
+        csrf.protect()
+    except CSRFError:
+        return _form(
+            typed,
+            status=400,
+            refusal={
+                "title": _("Please press the button once more"),
+                "paragraphs": [_("This page was open for a long time, or cookies are switched off.")],
+            },
+        )
+    now, settings = services().clock(), services().settings
+    read = landing_form.read(
+        request.form, address=caller_address(), today=now.date(), data_symbols=settings.code_symbols
+    )
+    if isinstance(read, list):
+        return _form(typed, errors=read, status=422)
+    verdict = services().proof.check(read, at=now)
+    if verdict.outcome is not Outcome.OPENED or verdict.grant_id is None:
+        return _form(typed, refusal=_refusal(verdict.outcome), status=403)
+    return _begin(verdict.grant_id)
+
+
+def _begin(grant_id: int) -> ResponseReturnValue:
+    now, visits = services().clock(), services().visits
+    before = visits.find(access.visit_key(), at=now)
+    if isinstance(before, LiveVisit):
+        visits.end(before, address=caller_address(), at=now)
+    live, key = visits.begin(grant_id, address=caller_address(), at=now)
+    study = live.studies[0]
+    if request.form.get("go") == "study":
+        response = redirect(url_for("patient.study", study_id=study.id), 303)
+    else:
+        response = images.open_images(live, study)
+    access.set_key(response, "visit", key)
+    return response
+
+
+def _form(
+    typed: landing_form.Typed,
+    *,
+    errors: list[landing_form.FieldError] | None = None,
+    refusal: dict[str, Any] | None = None,
+    status: int = 200,
+) -> Response:
+    body = render_template(
+        "patient/landing.html",
+        form=typed,
+        errors=errors or [],
+        refusal=refusal,
+        code_length=services().settings.code_symbols + 1,
+    )
+    return make_response(body, status)
+
+
+def _refusal(outcome: Outcome) -> dict[str, Any]:
+    """Words for a refusal. The first is one answer for unknown, wrong and locked; the others are said only
+    to somebody who proved everything."""
+    match outcome:
+        case Outcome.EXPIRED:
+            title, text = _("This sheet is too old"), _("The clinic can print a new one for you.")
+        case Outcome.REVOKED:
+            title = _("The clinic or the patient has ended this access.")
+            text = _("If you have a newer sheet, use the code on that one.")
+        case Outcome.SUSPENDED:
+            title = _("The clinic has to check this study first")
+            text = _("Something about the patient was changed, so we keep the study closed for now.")
+        case Outcome.NOT_YET_RELEASED:
+            title, text = (
+                _("This study is not open yet"),
+                _("Please try again later; your code stays the same."),
+            )
+        case _:
+            title = _("We couldn't open a study with that code and birth date.")
+            text = _("Check the sheet, and wait a little if you tried several times.")
+    return {"title": title, "paragraphs": [text]}
