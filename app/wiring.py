@@ -69,6 +69,7 @@ class Services:
     site: Site
     reports: Reports
     papers: Papers
+    renderer: Renderer
     leases: Leases
 
     def follower(self) -> Follower:
@@ -108,6 +109,7 @@ def build(settings: Settings, session: Session, engine: Engine, crypto: Crypto, 
     orthancs = {archive.name: Orthanc(archive) for archive in settings.archives}
     audit = Audit(own_session)
     grants = Grants(session, crypto, audit, settings)
+    renderer = Renderer(workers=1)
     site = Site(session, audit, settings)
     archives = Archives(own_session, orthancs, audit)
     return Services(
@@ -128,7 +130,8 @@ def build(settings: Settings, session: Session, engine: Engine, crypto: Crypto, 
         worklist=Worklist(session),
         site=site,
         reports=Reports(session, audit),
-        papers=Papers(session, grants, site, PaperTemplates(), Renderer(workers=1), audit, settings),
+        papers=Papers(session, grants, site, PaperTemplates(), renderer, audit, settings),
+        renderer=renderer,
         leases=Leases(own_session, f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"),
     )
 

@@ -100,6 +100,8 @@ def internal_client(internal_app: Flask) -> FlaskClient:
 
 
 def _close(app: Flask) -> None:
+    services: Services = app.extensions[EXTENSION]
+    services.renderer.close()
     with app.app_context():
         db.session.remove()
         db.engine.dispose()

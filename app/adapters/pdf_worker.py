@@ -54,6 +54,7 @@ def main(memory_bytes: int, cpu_seconds: int) -> None:
         _answer(answers, FAILED, f"{type(error).__name__}: {error}".encode()[:500])
         return
     sys.addaudithook(_wall)
+    gc.freeze()  # what lives for ever needn't be looked through after each document
     _answer(answers, READY, b"")
     while len(header := questions.read(LENGTH.size)) == LENGTH.size:
         html = questions.read(LENGTH.unpack(header)[0]).decode()
@@ -71,7 +72,7 @@ def main(memory_bytes: int, cpu_seconds: int) -> None:
 
 
 def _renderer() -> Callable[[str], bytes]:
-    """Imports WeasyPrint, here and not above: adapters.pdf reads this file's constants. Raises OSError without Pango."""
+    """Imports WeasyPrint here and not above, where adapters.pdf would load it too. Raises OSError without Pango."""
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
     from PIL import Image

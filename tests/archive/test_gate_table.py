@@ -265,28 +265,39 @@ def test_wrong_credentials_of_a_site_user_open_nothing(stage: Stage) -> None:
         assert answer.status_code == 403
 
 
-STONE = [
-    json.loads(line)
-    for line in (Path(__file__).parent.parent / "contract" / "stone-viewer-requests.jsonl")
-    .read_text()
-    .splitlines()
-]
+def _recorded(viewer: str) -> list[dict[str, str]]:
+    """What a real viewer was seen to ask."""
+    file = Path(__file__).parent.parent / "contract" / f"{viewer}-viewer-requests.jsonl"
+    return [json.loads(line) for line in file.read_text().splitlines()]
 
 
-@pytest.mark.parametrize("recorded", STONE, ids=[line["path"] for line in STONE])
-def test_everything_that_the_stone_viewer_asks_passes(stage: Stage, recorded: dict[str, str]) -> None:
+RECORDED = [*_recorded("stone"), *_recorded("ohif")]
+
+
+@pytest.mark.parametrize("recorded", RECORDED, ids=[line["path"] for line in RECORDED])
+def test_everything_that_the_viewers_ask_passes(stage: Stage, recorded: dict[str, str]) -> None:
     path = recorded["path"]
-    for name, value in {"study": "mine", "series": "mine_series", "instance": "mine_instance"}.items():
+    names = {
+        "study": "mine",
+        "series": "mine_series",
+        "instance": "mine_instance",
+        "patient": "mine_patient_id",
+    }
+    for name, value in names.items():
         path = path.replace(f"{{{name}}}", stage.names[value])
     path = path.replace("{frame}", "1").replace("{token}", stage.names["token"])
     token = stage.names["token"] if recorded["authorization"] else None
 
-    answer = stage.request("GET", path, token, Accept=recorded["accept"])
+    answer = stage.request(
+        "GET", path, token, **({"Accept": recorded["accept"]} if recorded["accept"] else {})
+    )
 
     if path.startswith("/stone-webviewer/"):
         assert answer.status_code == 404  # open, but Debian has no Stone
-    elif path == "/system":
-        assert answer.status_code == 403  # harmless to Stone
+    elif path == "/system" or "?00100020=" in path:
+        assert answer.status_code == 403  # harmless to the viewers
+    elif "/bulk/" in path:
+        assert answer.status_code in (200, 404)  # passes the gate; this instance holds no document
     else:
         assert answer.status_code == 200
 

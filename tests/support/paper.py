@@ -1,0 +1,32 @@
+"""Looking at paper: a PDF as page images, and its QR read as a phone reads it."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from pathlib import Path
+
+import zxingcpp
+from PIL import Image
+
+
+def pages(pdf: bytes, *, dpi: int = 150) -> list[Image.Image]:
+    """The pages as a printer at ``dpi`` would put them on paper."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "paper.pdf").write_bytes(pdf)
+        subprocess.run(
+            ["pdftoppm", "-r", str(dpi), "-png", folder / "paper.pdf", folder / "page"], check=True
+        )
+        return [Image.open(file).copy() for file in sorted(folder.glob("page*.png"))]
+
+
+def scan(page: Image.Image) -> str:
+    """What a phone's camera finds in the QR of a page."""
+    (found,) = zxingcpp.read_barcodes(page, formats=zxingcpp.BarcodeFormat.QRCode)
+    text: str = found.text
+    return text
+
+
+def text(pdf: bytes) -> str:
+    return subprocess.run(["pdftotext", "-", "-"], input=pdf, capture_output=True, check=True).stdout.decode()
