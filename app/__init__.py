@@ -9,21 +9,19 @@ from app import wiring
 from app.config import ROOT, Settings
 from app.wiring import Clock, utc_now
 
-MAX_BODY_BYTES = 64 * 1024  # a landing form is under 1 KB
-
 
 def create_public_app(settings: Settings, *, clock: Clock = utc_now) -> Flask:
     """The door for people. Raises SettingsError."""
     from app import web
-    from app.web import access, csrf, errors, headers, i18n, pages
+    from app.web import access, bodies, csrf, errors, headers, i18n, pages
 
     app = Flask("app", template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "static"))
-    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     # The router's own redirects would name the host that the request claims: there are none.
     app.url_map.strict_slashes = app.url_map.merge_slashes = False
     wiring.wire(app, settings, processes=settings.public_workers, clock=clock)
+    bodies.init(app)  # before the CSRF check reads the form
     csrf.init(app, settings)
-    i18n.init(app, settings.default_language)
+    i18n.init(app, settings.default_language, settings.time_zone)
     access.init(app)
     pages.init(app)
     app.after_request(wiring.end_transaction)
@@ -41,7 +39,7 @@ def create_internal_app(settings: Settings, *, clock: Clock = utc_now) -> Flask:
     from app import internal
 
     app = Flask("app", template_folder=None, static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    app.config["MAX_CONTENT_LENGTH"] = 64 * 1024
     wiring.wire(app, settings, processes=1, clock=clock)
     app.after_request(wiring.end_transaction)
     internal.register(app)

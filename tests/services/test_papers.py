@@ -13,6 +13,7 @@ from app.models import Study
 from app.services.grants import Paper
 from app.services.papers import Document, Effect, GlyphsMissing, PrintRefused, Wish
 from app.services.proof import Outcome
+from app.services.reports import Text
 from app.wiring import Services
 from tests.services.test_reports import TEXT, person, sign
 from tests.support.clock import Clock
@@ -168,3 +169,23 @@ def test_the_printed_report_carries_the_code_and_the_patients_own_copy_does_not(
     assert "The lungs are clear." in text_of(own, tmp_path)
     assert paper.code.grouped not in text_of(own, tmp_path)
     assert events(services)[-1] == "report:printed"
+
+
+def test_an_amended_report_says_so_and_why(
+    services: Services, clinic: tuple[Study, Paper], clock: Clock, tmp_path: Path
+) -> None:
+    study, _ = clinic
+    anna = person(services)
+    sign(services, study, TEXT, 0, anna)
+    clock.forward(days=1)
+    sign(services, study, Text("The lungs are clear.", "Rib fracture.", "side corrected"), 0, anna)
+    report = services.reports.signed(study)
+    assert report is not None
+
+    printed = text_of(
+        services.papers.report(study, report, Wish(), at=services.clock(), actor="staff:anna"), tmp_path
+    )
+
+    assert "version 2" in printed
+    assert "side corrected" in printed
+    assert "November 20, 2026" in printed  # what it replaces

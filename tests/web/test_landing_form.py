@@ -25,7 +25,7 @@ GOOD = {"code": CODE, "day": "27", "month": "3", "year": "1958"}
 
 def _app(language: str) -> Flask:
     app = Flask("tests")
-    i18n.init(app, language)
+    i18n.init(app, language, "UTC")
     return app
 
 
