@@ -17,7 +17,8 @@ from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.adapters import keys
-from app.adapters.crypto import Crypto, HashSlots
+from app.adapters.crypto import Crypto
+from app.adapters.hash_slots import HashSlots
 from app.adapters.orthanc import Orthanc
 from app.adapters.paper import PaperTemplates
 from app.adapters.pdf import Renderer

@@ -20,7 +20,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from app.adapters import keys
-from app.adapters.crypto import Crypto, HashSlots
+from app.adapters.crypto import Crypto
+from app.adapters.hash_slots import HashSlots
 from app.config import Settings
 from app.demo import studies
 from app.demo.orthanc_server import GateSettings, OrthancServer

@@ -10,9 +10,6 @@ import hashlib
 import hmac
 import json
 import secrets
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date
 
 from argon2 import PasswordHasher
@@ -22,34 +19,12 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from itsdangerous import BadSignature, Signer
 
+from app.adapters.hash_slots import HashSlots
 from app.adapters.keys import Keyring
 from app.domain.access_code import AccessCode
 from app.domain.password import Password
 
 MEMORY_KIB, PASSES, LANES = 19 * 1024, 2, 1
-QUEUE_SECONDS = 8.0
-
-
-class Busy(Exception):
-    """No hash slot came free in time. Answer 503 with Retry-After; nothing was compared."""
-
-
-class HashSlots:
-    """At most ``slots`` hashes at a time in this process: a flood may not eat the memory."""
-
-    def __init__(self, slots: int, *, queue_seconds: float = QUEUE_SECONDS) -> None:
-        self._free = threading.BoundedSemaphore(slots)
-        self._queue_seconds = queue_seconds
-
-    @contextmanager
-    def one(self) -> Iterator[None]:
-        """Raises Busy."""
-        if not self._free.acquire(timeout=self._queue_seconds):
-            raise Busy
-        try:
-            yield
-        finally:
-            self._free.release()
 
 
 class Crypto:

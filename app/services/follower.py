@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from app.adapters.crypto import Busy
+from app.adapters.hash_slots import Busy
 from app.adapters.orthanc import ArchiveUnreachable, Orthanc
 from app.config import Settings
 from app.models import Archive, Study

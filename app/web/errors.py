@@ -8,7 +8,7 @@ from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
-from app.adapters.crypto import Busy
+from app.adapters.hash_slots import Busy
 from app.adapters.orthanc import ArchiveUnreachable
 from app.adapters.pdf import RenderersBusy, RenderingFailed
 from app.services.audit import StoreUnavailable

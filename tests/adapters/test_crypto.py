@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.adapters import keys
-from app.adapters.crypto import Busy, Crypto, HashSlots
+from app.adapters.crypto import Crypto
+from app.adapters.hash_slots import Busy, HashSlots
 from app.adapters.keys import Key, Keyring
 from app.domain import access_code, password
 from app.domain.access_code import AccessCode

@@ -9,7 +9,8 @@ from datetime import timedelta
 
 import pytest
 
-from app.adapters.crypto import Busy, Crypto
+from app.adapters.crypto import Crypto
+from app.adapters.hash_slots import Busy
 from app.config import Settings
 from app.domain.access_code import AccessCode
 from app.models import Grant, Study

@@ -7,7 +7,8 @@ from datetime import date
 
 import pytest
 
-from app.adapters.crypto import Busy, Crypto
+from app.adapters.crypto import Crypto
+from app.adapters.hash_slots import Busy
 from app.domain.access_code import AccessCode
 from app.domain.grants import Policy
 from app.domain.password import Password

@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app import wiring
 from app.adapters import keys
-from app.adapters.crypto import Crypto, HashSlots
+from app.adapters.crypto import Crypto
+from app.adapters.hash_slots import HashSlots
 from app.domain.access_code import AccessCode
 from app.domain.password import Password
 from app.domain.study import StudyRecord

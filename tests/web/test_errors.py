@@ -11,7 +11,7 @@ import pytest
 import structlog
 from sqlalchemy import text
 
-from app.adapters.crypto import Busy
+from app.adapters.hash_slots import Busy
 from app.adapters.orthanc import ArchiveUnreachable
 from app.models import Visit, db
 from app.services.audit import StoreUnavailable

@@ -1,0 +1,45 @@
+"""What commands share: the root, the settings, the services of one command."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from app import create_internal_app, logs
+from app.config import Settings, SettingsError
+from app.wiring import EXTENSION, Services
+
+# Who did it, in the audit trail.
+ACTOR = "staff:command-line"
+
+
+@click.group()
+def main() -> None:
+    """Studykey: a patient portal beside an Orthanc DICOM server."""
+    logs.configure()
+
+
+def read_settings() -> Settings:
+    """Raises ClickException with the sentence of SettingsError."""
+    try:
+        return Settings.from_env()
+    except SettingsError as error:
+        raise click.ClickException(str(error)) from None
+
+
+@contextmanager
+def open_services() -> Iterator[Services]:
+    """The services of one command; what it changed is committed when it ends well."""
+    try:
+        app = create_internal_app(read_settings())
+    except SettingsError as error:
+        raise click.ClickException(str(error)) from None
+    with app.app_context():
+        services: Services = app.extensions[EXTENSION]
+        try:
+            yield services
+            services.session.commit()
+        finally:
+            services.renderer.close()
