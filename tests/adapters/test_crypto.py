@@ -261,3 +261,14 @@ def test_a_session_cookie_is_signed_with_a_key_of_its_own() -> None:
     signing = [key.secret for key in RING.keys["signing"]]
     assert len(CRYPTO.flask_secrets()[0]) == 32
     assert not set(CRYPTO.flask_secrets()) & set(signing)
+
+
+def test_a_signature_has_one_spelling() -> None:
+    """The last character of base64 carries two bits that decode to nothing."""
+    crypto = crypto_with(RING)
+    token = crypto.sign("viewer-token", "a" * 22)
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
+    accepted = [last for last in alphabet if crypto.unsign("viewer-token", token[:-1] + last) is not None]
+
+    assert accepted == [token[-1]]
