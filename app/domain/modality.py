@@ -47,6 +47,7 @@ MEANINGS = {
 }
 OTHER = N_("Other images")
 IMAGES = N_("Images")
+WITH_DESCRIPTION = N_("%(kind)s: %(description)s")
 NOT_IMAGES = frozenset({"SR", "DOC", "PR", "KO", "SEG", "RTSTRUCT", "RTPLAN", "RTDOSE", "REG"})
 
 
@@ -71,4 +72,4 @@ def examination(modalities: str, description: str, translate: Callable[[str], st
         return kinds
     if re.search(rf"\b{re.escape(kinds)}\b", description, re.IGNORECASE):
         return description
-    return f"{kinds}: {description}"
+    return translate(WITH_DESCRIPTION) % {"kind": kinds, "description": description}
