@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -18,6 +19,7 @@ ACTOR = "staff:command-line"
 @click.group()
 def main() -> None:
     """Studykey: a patient portal beside an Orthanc DICOM server."""
+    os.umask(0o077)  # databases, keys and backups are nobody else's to read
     logs.configure()
 
 

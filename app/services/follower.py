@@ -81,8 +81,8 @@ class Follower:
             if stop is not None and stop.is_set():
                 return
             try:
-                self._follow(name)
-                if name in failing:
+                has_spoken = self._follow(name)
+                if has_spoken and name in failing:
                     log.info("archive reachable again", archive=name)
                     failing.discard(name)
             except ArchiveUnreachable as error:
@@ -95,20 +95,25 @@ class Follower:
                 self._session.rollback()
             self._session.rollback()  # ends the read transaction
 
-    def _follow(self, name: str) -> None:
+    def _follow(self, name: str) -> bool:
+        """Do what is due; whether the archive was spoken to at all."""
         self._keep_lease()
         if self._is_due(name, "probe", self._settings.probe_every):
             self._archives.probe(name, at=self._clock())
         archive = self._archive(name)
         if archive is None:
-            if self._is_due(name, "register", self._settings.follow_every):
-                self._archives.register(name)
-                self._archives.probe(name, at=self._clock())
-            return
-        if self._was_nudged(archive) or self._is_due(name, "changes", self._settings.follow_every):
+            if not self._is_due(name, "register", self._settings.follow_every):
+                return False
+            self._archives.register(name)
+            self._archives.probe(name, at=self._clock())
+            return True
+        is_draining = self._was_nudged(archive) or self._is_due(name, "changes", self._settings.follow_every)
+        if is_draining:
             self._drain(archive)
-        if self._is_due(name, "reconcile", self._settings.reconcile_every):
+        is_reconciling = self._is_due(name, "reconcile", self._settings.reconcile_every)
+        if is_reconciling:
             self._reconcile(archive)
+        return is_draining or is_reconciling
 
     def _drain(self, archive: Archive) -> None:
         """Take what the log of changes names since the stored cursor."""
