@@ -20,9 +20,10 @@ quick: $(VENV)/test.stamp
 check: $(VENV)/test.stamp
 	@scripts/check
 
-# Both doors and the follower with reloading templates, beside whatever Orthanc the environment names.
+# Both doors and the follower, beside whatever Orthanc the environment names.
 dev: $(VENV)/demo.stamp
-	@STUDYKEY_MODE=dev exec $(BIN)/studykey serve
+	@exec env STUDYKEY_MODE=dev STUDYKEY_BASE_URL=http://localhost:8045 \
+	  STUDYKEY_CLINIC_NAME="Development Clinic" STUDYKEY_CLINIC_PHONE="+1 555 0100" $(BIN)/studykey serve
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
