@@ -35,7 +35,7 @@ if (!first && matchMedia("(pointer: fine)").matches) document.querySelector("[da
 const report = document.querySelector("[data-report]");
 const said = document.querySelector("[data-said]");
 const KEEP_ALIVE = 5 * 60_000; // ms; a session ends after 30 minutes without a request
-let isLeaving = false, isSending = false, lastAsked = Date.now();
+let isLeaving = false, isSending = false, next = null, lastAsked = Date.now();
 
 const fields = report ? [...report.querySelectorAll("textarea, input[type=text]")] : [];
 const isUnsaved = () => report?.hasAttribute("data-unsaved") || fields.some((field) => field.value !== field.defaultValue);
@@ -82,7 +82,7 @@ if (report) {
   };
   report.addEventListener("submit", async (event) => {
     event.preventDefault();
-    if (isSending) return;
+    if (isSending) { next = event.submitter; return; } // "Sign" pressed while "Save" is under way comes after it
     const go = event.submitter?.value ?? "save";
     isSending = true;
     // First see that the answer won't be a sign-in page that swallows the text.
@@ -107,6 +107,11 @@ if (report) {
       }
     }
     isSending = false;
+    if (next) {
+      const button = next;
+      next = null;
+      report.requestSubmit(button);
+    }
   });
   report.addEventListener("input", () => {
     if (isUnsaved() !== (said.textContent === said.dataset.unsavedText)) say(isUnsaved() ? "unsaved" : "");

@@ -37,7 +37,17 @@ _FORBIDDEN = (
     "pty.",
 )
 # Where Python, its packages and fonts live. Time zones and MIME types are of no use here.
-_READABLE = (sys.prefix, sys.base_prefix, "/usr/lib", "/usr/local/lib", "/usr/share/fonts", "/etc/fonts")
+_READABLE = tuple(
+    os.path.realpath(folder)
+    for folder in (
+        sys.prefix,
+        sys.base_prefix,
+        "/usr/lib",
+        "/usr/local/lib",
+        "/usr/share/fonts",
+        "/etc/fonts",
+    )
+)
 
 
 def main(memory_bytes: int, cpu_seconds: int) -> None:
