@@ -2,10 +2,12 @@
 
 from app.models.archive import Archive
 from app.models.attempt import Attempt
+from app.models.audit_chain import AuditChain
 from app.models.audit_event import AuditEvent
 from app.models.base import Base, db
 from app.models.grant import Grant, grant_study
 from app.models.lease import Lease
+from app.models.limit_alarm import Alarm
 from app.models.report import Report
 from app.models.site_setting import SiteSetting
 from app.models.staff import Staff
@@ -15,8 +17,10 @@ from app.models.viewer_token import ViewerToken
 from app.models.visit import Visit
 
 __all__ = [
+    "Alarm",
     "Archive",
     "Attempt",
+    "AuditChain",
     "AuditEvent",
     "Base",
     "Grant",
