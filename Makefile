@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: translations demo test quick check dev clean bench-ingest bench-pdf
+.PHONY: translations demo test quick check dev clean bench-ingest bench-pdf bench-timing bench-attack
 
 demo: $(VENV)/demo.stamp
 	@scripts/install-packages demo
@@ -57,3 +57,11 @@ bench-ingest: $(VENV)/test.stamp
 bench-pdf: $(VENV)/test.stamp
 	@scripts/install-packages demo
 	@$(BIN)/python -m bench.pdf
+
+# Whether the clock or the answer tells why an attempt was refused (about six minutes).
+bench-timing: $(VENV)/test.stamp
+	@$(BIN)/python -m bench.timing $(BENCH)
+
+# Whether patients get in, and attackers don't, while the public door is under attack (about a minute and a half).
+bench-attack: $(VENV)/test.stamp
+	@$(BIN)/python -m bench.attack $(BENCH)

@@ -13,7 +13,7 @@ from app.wiring import Clock, utc_now
 def create_public_app(settings: Settings, *, clock: Clock = utc_now) -> Flask:
     """The door for people. Raises SettingsError."""
     from app import web
-    from app.web import access, bodies, csrf, errors, headers, i18n, pages
+    from app.web import access, bodies, csrf, errors, headers, hosts, i18n, pages
 
     app = Flask("app", template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "static"))
     # The router's own redirects would name the host that the request claims: there are none.
@@ -28,9 +28,10 @@ def create_public_app(settings: Settings, *, clock: Clock = utc_now) -> Flask:
     headers.init(app, settings)
     errors.init(app)
     web.register(app)
+    hosts.init(app, settings)
     if settings.trusted_hops:
         hops = settings.trusted_hops
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=0)  # type: ignore[method-assign]
     return app
 
 

@@ -12,13 +12,12 @@ from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
-from zoneinfo import available_timezones
 
 from environs import Env, FileAwareEnv
 
+from app.config_problems import problems
 from app.domain import access_code
-from app.domain.grants import Policy
-from app.domain.viewers import VIEWERS
+from app.domain.grants import Kind, Policy
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -75,9 +74,13 @@ class Settings:
     default_language: str
     time_zone: str
     policy: Policy
+    policy_guardian: Policy | None
+    policy_physician: Policy
+    policy_delegate: Policy
     code_symbols: int
     grant_life: timedelta
     reprint_window: timedelta
+    audit_life: timedelta
     visit_idle: timedelta
     visit_limit: timedelta
     validity: timedelta
@@ -86,6 +89,16 @@ class Settings:
     nudge_every: timedelta
     probe_every: timedelta
     processors: int
+    allow_http_on_private_network: bool
+
+    def policy_for(self, kind: Kind) -> Policy:
+        """The factors that a fresh grant of this kind asks for, where the birth date is usable."""
+        return {
+            Kind.PATIENT: self.policy,
+            Kind.GUARDIAN: self.policy_guardian or self.policy,
+            Kind.PHYSICIAN: self.policy_physician,
+            Kind.DELEGATE: self.policy_delegate,
+        }[kind]
 
     @property
     def is_https(self) -> bool:
@@ -94,6 +107,11 @@ class Settings:
     @property
     def is_production(self) -> bool:
         return self.mode is Mode.PRODUCTION
+
+    @property
+    def audit_head(self) -> Path:
+        """Where the follower keeps the audit trail's head, outside of the database."""
+        return self.instance / "audit-head"
 
     def archive(self, name: str) -> ArchiveSettings:
         """Raises KeyError for a name that isn't configured (an archive that was taken out)."""
@@ -112,7 +130,7 @@ class Settings:
         try:
             # Files of secrets mostly end with a newline that is no part of the secret.
             return _checked(_read(FileAwareEnv(strip_whitespace=True)))
-        except ValueError as error:  # EnvError, or a file that can't be read
+        except (ValueError, OverflowError) as error:  # EnvError, a file that can't be read, ages of days
             raise SettingsError(f"A setting can't be read: {str(error).rstrip('.')}.") from None
 
 
@@ -154,14 +172,22 @@ def _read(env: Env) -> Settings:
             default_language=env.str("DEFAULT_LANGUAGE", "en"),
             # the clinic's time zone, for moments on pages and paper
             time_zone=env.str("TIME_ZONE", "UTC"),
-            # factors beside the code for patients: code+birth-date[+password] or code+password
+            # factors that a patient proves: code+birth-date[+password] or code+password …
             policy=env.enum("POLICY", Policy.BIRTH_DATE, enum=Policy, by_value=True),
+            # … who acts for one (a child's parent); as patients unless given …
+            policy_guardian=env.enum("POLICY_GUARDIAN", None, enum=Policy, by_value=True),
+            # … a physician, who may not know the birth date: always with a password …
+            policy_physician=env.enum("POLICY_PHYSICIAN", Policy.PASSWORD, enum=Policy, by_value=True),
+            # … and whom a patient lets in: always with a password
+            policy_delegate=env.enum("POLICY_DELEGATE", Policy.PASSWORD, enum=Policy, by_value=True),
             # random symbols of an access code, 5 bits each
             code_symbols=env.int("CODE_SYMBOLS", access_code.DEFAULT_DATA_SYMBOLS),
             # how long a grant opens its study
             grant_life=timedelta(days=env.int("GRANT_DAYS", 90)),
             # how long code and password stay sealed for reprints; 0: never sealed
             reprint_window=timedelta(days=env.int("REPRINT_DAYS", 14)),
+            # how long the audit trail is kept; a year is reckoned as 366 days
+            audit_life=timedelta(days=366 * env.int("AUDIT_YEARS", 6)),
             # a visit ends after this long without use …
             visit_idle=timedelta(minutes=env.int("VISIT_IDLE_MINUTES", 15)),
             # … and after this long in any case
@@ -178,6 +204,8 @@ def _read(env: Env) -> Settings:
             probe_every=timedelta(seconds=env.int("PROBE_SECONDS", 30)),
             # cores to reckon with for hashing
             processors=env.int("PROCESSORS", os.cpu_count() or 1),
+            # plain http in production, for names and addresses of a private network alone
+            allow_http_on_private_network=env.bool("ALLOW_HTTP_ON_PRIVATE_NETWORK", False),
         )
 
 
@@ -205,50 +233,6 @@ def _read_archive(env: Env, name: str) -> ArchiveSettings:
 
 def _checked(settings: Settings) -> Settings:
     """Refuse settings that are weaker than they claim. Raises SettingsError."""
-    problems = []
-    if not access_code.MIN_DATA_SYMBOLS <= settings.code_symbols <= access_code.MAX_DATA_SYMBOLS:
-        problems.append("STUDYKEY_CODE_SYMBOLS has to be 8 to 16.")
-    if settings.time_zone not in available_timezones():
-        problems.append(f"STUDYKEY_TIME_ZONE {settings.time_zone!r} is no time zone, like Europe/Madrid.")
-    bits = settings.code_symbols * access_code.BITS_PER_SYMBOL
-    if not settings.policy.asks_password and bits < 50:
-        problems.append(f"A code of {bits} bits needs a password beside it (50 bits without one).")
-    if len({archive.gate_username for archive in settings.archives}) < len(settings.archives):
-        problems.append("Each archive needs a STUDYKEY_ARCHIVE_…_GATE_USERNAME of its own.")
-    for archive in settings.archives:
-        if archive.viewer not in VIEWERS:
-            known = ", ".join(VIEWERS)
-            problems.append(f"STUDYKEY_ARCHIVE_{archive.name.upper()}_VIEWER has to be one of: {known}.")
-    for name, length in (
-        ("GRANT_DAYS", settings.grant_life),
-        ("VISIT_IDLE_MINUTES", settings.visit_idle),
-        ("VISIT_LIMIT_MINUTES", settings.visit_limit),
-    ):
-        if length <= timedelta(0):
-            problems.append(f"STUDYKEY_{name} has to be 1 or more.")
-    if settings.is_production:
-        problems += _problems_in_production(settings)
-    if problems:
-        raise SettingsError(" ".join(problems))
+    if found := problems(settings):
+        raise SettingsError(" ".join(found))
     return settings
-
-
-def _problems_in_production(settings: Settings) -> list[str]:
-    problems = []
-    if not settings.base_url:
-        problems.append("STUDYKEY_BASE_URL is missing: the address that is printed on paper.")
-    elif not settings.is_https:
-        problems.append("STUDYKEY_BASE_URL has to begin with https:// in production.")
-    if not settings.clinic_name or not settings.clinic_phone:
-        problems.append("STUDYKEY_CLINIC_NAME and STUDYKEY_CLINIC_PHONE are missing: patients see them.")
-    for archive in settings.archives:
-        prefix = f"STUDYKEY_ARCHIVE_{archive.name.upper()}"
-        if len(archive.password) < 16 or len(archive.gate_password) < 16:
-            problems.append(f"{prefix}_PASSWORD and {prefix}_GATE_PASSWORD need 16 characters or more each.")
-        if not archive.public_url.startswith("https://"):
-            problems.append(f"{prefix}_PUBLIC_URL has to begin with https:// in production.")
-        if urlsplit(archive.public_url).hostname == urlsplit(settings.base_url).hostname:
-            problems.append(
-                f"{prefix}_PUBLIC_URL needs another host name than STUDYKEY_BASE_URL: cookies ignore ports."
-            )
-    return problems

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from app.adapters import keys
 from app.adapters.crypto import Crypto
 from app.adapters.hash_slots import HashSlots
+from app.adapters.head_file import HeadFile
 from app.adapters.orthanc import Orthanc
 from app.adapters.paper import PaperTemplates
 from app.adapters.pdf import Renderer
@@ -26,14 +27,19 @@ from app.config import ROOT, Settings, SettingsError
 from app.models import db
 from app.services.archives import Archives
 from app.services.audit import Audit
+from app.services.audit_trail import AuditTrail
 from app.services.authorization import Authorization
+from app.services.backup import Backup
 from app.services.follower import Follower
 from app.services.grants import Grants
 from app.services.ingestion import Ingestion
+from app.services.keys import Keys
 from app.services.leases import Leases
+from app.services.limits import Limits
 from app.services.look import Look
 from app.services.papers import Papers
 from app.services.proof import Proof
+from app.services.purge import Purge
 from app.services.reports import Reports
 from app.services.site import Site
 from app.services.staff import StaffAccounts
@@ -58,9 +64,12 @@ class Services:
     crypto: Crypto
     orthancs: dict[str, Orthanc]
     audit: Audit
+    trail: AuditTrail
+    purge: Purge
     archives: Archives
     grants: Grants
     ingestion: Ingestion
+    limits: Limits
     proof: Proof
     visits: Visits
     authorization: Authorization
@@ -72,10 +81,20 @@ class Services:
     papers: Papers
     renderer: Renderer
     leases: Leases
+    keys: Keys
+    backup: Backup
 
     def follower(self) -> Follower:
         return Follower(
-            self.session, self.orthancs, self.archives, self.ingestion, self.leases, self.settings, self.clock
+            self.session,
+            self.orthancs,
+            self.archives,
+            self.ingestion,
+            self.leases,
+            self.trail,
+            self.purge,
+            self.settings,
+            self.clock,
         )
 
 
@@ -84,12 +103,8 @@ def wire(app: Flask, settings: Settings, *, processes: int, clock: Clock = utc_n
 
     ``processes``: how many copies of this app share the processors (hash slots). Raises KeysMissing.
     """
-    # Werkzeug and itsdangerous take the newest key first, then the fallbacks.
-    crypto = Crypto(_keyring(settings), HashSlots(max(1, settings.processors // processes)))
-    newest, *older = crypto.flask_secrets()
+    crypto = Crypto(_keys(settings), HashSlots(max(1, settings.processors // processes)))
     app.config.update(
-        SECRET_KEY=newest,
-        SECRET_KEY_FALLBACKS=older,
         SQLALCHEMY_DATABASE_URI=settings.database_url,
         SQLALCHEMY_ENGINE_OPTIONS=_engine_options(settings.database_url),
     )
@@ -108,7 +123,9 @@ def build(settings: Settings, session: Session, engine: Engine, crypto: Crypto, 
     """Build the services around a session (the caller's transaction) and an engine (their own)."""
     own_session = sessionmaker(engine, expire_on_commit=False)
     orthancs = {archive.name: Orthanc(archive) for archive in settings.archives}
-    audit = Audit(own_session)
+    audit = Audit(own_session, crypto)
+    trail = AuditTrail(own_session, crypto, audit, HeadFile(settings.audit_head))
+    limits = Limits(own_session, audit)
     grants = Grants(session, crypto, audit, settings)
     renderer = Renderer(workers=1)
     site = Site(session, audit, settings)
@@ -120,10 +137,13 @@ def build(settings: Settings, session: Session, engine: Engine, crypto: Crypto, 
         crypto=crypto,
         orthancs=orthancs,
         audit=audit,
+        trail=trail,
+        purge=Purge(own_session, audit, trail, settings),
         archives=archives,
         grants=grants,
         ingestion=Ingestion(session, orthancs, grants, audit),
-        proof=Proof(own_session, crypto, audit),
+        limits=limits,
+        proof=Proof(own_session, crypto, audit, limits),
         visits=Visits(own_session, crypto, audit, settings),
         authorization=Authorization(engine, crypto, settings),
         look=Look(orthancs),
@@ -134,6 +154,8 @@ def build(settings: Settings, session: Session, engine: Engine, crypto: Crypto, 
         papers=Papers(session, grants, site, PaperTemplates(), renderer, audit, settings),
         renderer=renderer,
         leases=Leases(own_session, f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"),
+        keys=Keys(own_session, audit, settings),
+        backup=Backup(engine, own_session, audit, settings),
     )
 
 
@@ -146,15 +168,21 @@ def end_transaction(response: Response) -> Response:
     return response
 
 
-def _keyring(settings: Settings) -> keys.Keyring:
+def _keys(settings: Settings) -> keys.KeysFile:
     """The keys of this installation. Only the demo, developers and tests get them made on the way."""
-    if not settings.is_production and not settings.keys_file.exists():
+    file = settings.keys_file
+    if not settings.is_production and not file.exists():
         with suppress(FileExistsError):  # another process was first
-            keys.write(settings.keys_file, keys.generate())
+            keys.write(file, keys.generate(at=utc_now()))
     try:
-        return keys.read(settings.keys_file)
+        source = keys.KeysFile(file)
     except keys.KeysMissing as missing:
         raise SettingsError(str(missing)) from None
+    if settings.is_production and keys.is_open_to_others(file):
+        raise SettingsError(
+            f"Every user of this machine can read the keys file {file}. Run: chmod 600 {file}."
+        )
+    return source
 
 
 def _engine_options(url: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from app.config import Mode, Settings, SettingsError
-from app.domain.grants import Policy
+from app.domain.grants import Kind, Policy
 
 PASSWORD, GATE_PASSWORD = "service-secret-0123", "gate-secret-456789"
 GOOD = {
@@ -58,7 +58,28 @@ REFUSALS = [
     ({"ARCHIVE_MAIN_PUBLIC_URL": "https://PORTAL.example.org/orthanc"}, r"needs another host name"),
     ({"ARCHIVE_MAIN_PUBLIC_URL": "http://images.example.org"}, r"PUBLIC_URL has to begin with https://"),
     ({"ARCHIVE_MAIN_VIEWER": "Stone"}, r"STUDYKEY_ARCHIVE_MAIN_VIEWER has to be one of: stone, ohif"),
-    ({"CODE_SYMBOLS": "9"}, r"A code of 45 bits needs a password beside it"),
+    ({"CODE_SYMBOLS": "9"}, r"A code of 45 bits needs a password beside it .*, for: patient, guardian"),
+    ({"CODE_SYMBOLS": "9", "POLICY": "code+password"}, None),
+    (
+        {"CODE_SYMBOLS": "9", "POLICY": "code+password", "POLICY_GUARDIAN": "code+birth-date"},
+        r"A code of 45 bits needs a password beside it .*, for: guardian\.",
+    ),
+    ({"POLICY_PHYSICIAN": "code+birth-date"}, r"STUDYKEY_POLICY_PHYSICIAN has to ask for the password"),
+    ({"POLICY_DELEGATE": "code+birth-date"}, r"STUDYKEY_POLICY_DELEGATE has to ask for the password"),
+    ({"POLICY_DELEGATE": "code+birth-date+password"}, None),
+    ({"VISIT_IDLE_MINUTES": "61"}, r"VISIT_IDLE_MINUTES can't be more than STUDYKEY_VISIT_LIMIT_MINUTES"),
+    ({"VISIT_LIMIT_MINUTES": "1441"}, r"VISIT_LIMIT_MINUTES has to be 1440 or less"),
+    ({"VALIDITY_SECONDS": "61"}, r"VALIDITY_SECONDS has to be 1 to 60"),
+    ({"VALIDITY_SECONDS": "0"}, r"VALIDITY_SECONDS has to be 1 to 60"),
+    ({"REPRINT_DAYS": "-1"}, r"REPRINT_DAYS has to be 0 or more"),
+    ({"GRANT_DAYS": "99999999999"}, r"A setting can't be read"),
+    ({"TRUSTED_HOPS": "-1"}, r"TRUSTED_HOPS has to be 0 or more"),
+    ({"BASE_URL": "portal.example.org"}, r"STUDYKEY_BASE_URL has to begin with https://"),
+    ({"BASE_URL": "ftp://portal.example.org"}, r"STUDYKEY_BASE_URL has to begin with https://"),
+    ({"BASE_URL": "https://user@portal.example.org"}, r"BASE_URL has to be scheme, host and path alone"),
+    ({"BASE_URL": "https://portal.example.org/?x=1"}, r"BASE_URL has to be scheme, host and path alone"),
+    ({"BASE_URL": "https://portal.example.org:port"}, r"STUDYKEY_BASE_URL is no address"),
+    ({"BASE_URL": "https://[::1"}, r"STUDYKEY_BASE_URL is no address"),
     ({"CODE_SYMBOLS": "7", "POLICY": "code+password"}, r"STUDYKEY_CODE_SYMBOLS has to be 8 to 16"),
     ({"CODE_SYMBOLS": "17"}, r"STUDYKEY_CODE_SYMBOLS has to be 8 to 16"),
     ({"GRANT_DAYS": "0"}, r"STUDYKEY_GRANT_DAYS has to be 1 or more"),
@@ -77,16 +98,70 @@ REFUSALS = [
 
 @pytest.mark.parametrize(("changes", "sentence"), REFUSALS, ids=[" ".join(row[0]) for row in REFUSALS])
 def test_production_does_not_start_and_says_why(
-    monkeypatch: pytest.MonkeyPatch, changes: dict[str, str], sentence: str
+    monkeypatch: pytest.MonkeyPatch, changes: dict[str, str], sentence: str | None
 ) -> None:
     for name, value in changes.items():
         monkeypatch.setenv(f"STUDYKEY_{name}", value)
+    if sentence is None:
+        Settings.from_env()
+        return
     with pytest.raises(SettingsError, match=sentence) as caught:
         Settings.from_env()
     message = str(caught.value)
     assert re.search(r"[^.]\.$", message)
     assert PASSWORD not in message
     assert GATE_PASSWORD not in message
+
+
+PRIVATE_HOSTS = [
+    ("localhost", True),
+    ("127.0.0.1", True),
+    ("10.1.2.3", True),
+    ("172.31.255.1", True),
+    ("192.168.0.7:8045", True),
+    ("[fd12:3456::1]", True),
+    ("[::1]:8045", True),
+    ("portal.local", True),
+    ("PORTAL.Clinic.LAN", True),
+    ("portal.home.arpa", True),
+    ("172.32.0.1", False),
+    ("203.0.113.9", False),
+    ("[2001:db8::1]", False),
+    ("portal.example.org", False),
+    ("portal", False),
+    ("lan", False),
+    ("portal.lan.example.org", False),
+    ("10.0.0.1.example.org", False),
+    ("127.0.0.1@portal.example.org", False),
+]
+
+
+@pytest.mark.parametrize(("host", "is_private"), PRIVATE_HOSTS, ids=[row[0] for row in PRIVATE_HOSTS])
+@pytest.mark.parametrize("variable", ["BASE_URL", "ARCHIVE_MAIN_PUBLIC_URL"])
+def test_plain_http_is_for_private_networks_and_has_to_be_allowed(
+    monkeypatch: pytest.MonkeyPatch, host: str, is_private: bool, variable: str
+) -> None:
+    monkeypatch.setenv(f"STUDYKEY_{variable}", f"http://{host}")
+    with pytest.raises(SettingsError, match=f"{variable} has to begin with https://"):
+        Settings.from_env()
+    monkeypatch.setenv("STUDYKEY_ALLOW_HTTP_ON_PRIVATE_NETWORK", "true")
+    if is_private:
+        assert Settings.from_env().allow_http_on_private_network
+    else:
+        with pytest.raises(SettingsError, match=f"{variable} is not on a private network"):
+            Settings.from_env()
+
+
+def test_each_kind_of_grant_has_a_policy() -> None:
+    settings = Settings.from_env()
+    assert {kind: settings.policy_for(kind) for kind in Kind} == {
+        Kind.PATIENT: Policy.BIRTH_DATE,
+        Kind.GUARDIAN: Policy.BIRTH_DATE,
+        Kind.PHYSICIAN: Policy.PASSWORD,
+        Kind.DELEGATE: Policy.PASSWORD,
+    }
+    strict = settings.with_(policy=Policy.BIRTH_DATE_AND_PASSWORD)
+    assert strict.policy_for(Kind.GUARDIAN) is Policy.BIRTH_DATE_AND_PASSWORD, "as patients, unless given"
 
 
 def test_everything_that_is_wrong_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,8 +10,10 @@ import hashlib
 import hmac
 import json
 import secrets
+from contextlib import AbstractContextManager
 from datetime import date
 
+import structlog
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from argon2.low_level import Type, hash_secret_raw
@@ -21,26 +23,36 @@ from itsdangerous import BadData, Signer
 from itsdangerous.encoding import base64_decode, base64_encode
 
 from app.adapters.hash_slots import HashSlots
-from app.adapters.keys import Keyring
+from app.adapters.keys import Keyring, KeySource
 from app.domain.access_code import AccessCode
 from app.domain.password import Password
 
 MEMORY_KIB, PASSES, LANES = 19 * 1024, 2, 1
 
+log = structlog.get_logger(__name__)
+
 
 class Crypto:
-    """All secrets' work, under one keyring."""
+    """All secrets' work, under the keys of this moment: a rotation counts at once, without a restart."""
 
-    def __init__(self, ring: Keyring, slots: HashSlots) -> None:
-        self._ring = ring
+    def __init__(self, keys: KeySource, slots: HashSlots) -> None:
+        self._keys = keys
         self._slots = slots
         self._hasher = PasswordHasher(time_cost=PASSES, memory_cost=MEMORY_KIB, parallelism=LANES)
         self._decoy = _decoy()
 
     @property
+    def _ring(self) -> Keyring:
+        return self._keys.current()
+
+    @property
     def pepper_kid(self) -> str:
         """The id of the pepper for new verifiers."""
         return self._ring.newest("pepper").kid
+
+    def turn(self, rank: int = 0) -> AbstractContextManager[None]:
+        """One hash slot for all hashes of this thread within; ``rank`` 0 comes first. Raises Busy."""
+        return self._slots.turn(rank)
 
     # The access code: a slow blind index.
 
@@ -54,10 +66,13 @@ class Crypto:
 
     # Passwords: of grants and of staff.
 
-    def hash_password(self, password: Password | str) -> str:
-        """argon2id of the peppered password, encoded with its own salt. Raises Busy."""
+    def hash_password(self, password: Password | str, *, kid: str | None = None) -> str:
+        """argon2id of the peppered password, encoded with its own salt. Raises Busy.
+
+        ``kid``: the pepper that the caller notes beside it (a rotation may come in between).
+        """
         with self._slots.one():
-            return self._hasher.hash(self._peppered(self.pepper_kid, password))
+            return self._hasher.hash(self._peppered(kid or self.pepper_kid, password))
 
     def verify_password(self, kid: str, encoded: str, password: Password | str) -> bool:
         """One hash, whatever comes of it. Raises Busy."""
@@ -65,6 +80,10 @@ class Crypto:
             try:
                 return self._hasher.verify(encoded, self._peppered(kid, password))
             except (VerificationError, InvalidHashError):
+                return False
+            except KeyError:  # taken out of the file by hand: nothing is right any more, and it must be seen
+                log.error("a pepper is missing", kid=kid)
+                self._hasher.hash(b"")
                 return False
 
     def waste_a_hash(self) -> None:
@@ -80,6 +99,12 @@ class Crypto:
     def birth_date_mac(self, kid: str, grant_ref: str, born: date) -> bytes:
         message = f"{grant_ref}|{born.isoformat()}".encode()
         return _mac(self._ring.get("pepper", kid).secret, "birth-date", message)
+
+    # The audit trail's chain. Peppers live as long as grants do, and grants as long as their audit.
+
+    def audit_mac(self, kid: str, message: bytes) -> bytes:
+        """HMAC-SHA256 of a row of the audit trail, or of its ends. Raises KeyError for a retired key."""
+        return _mac(self._ring.get("pepper", kid).secret, "audit", message)
 
     # Sealing for reprints.
 

@@ -10,6 +10,7 @@ import click
 
 from app import create_internal_app, logs
 from app.config import Settings, SettingsError
+from app.models import db
 from app.wiring import EXTENSION, Services
 
 # Who did it, in the audit trail.
@@ -45,3 +46,5 @@ def open_services() -> Iterator[Services]:
             services.session.commit()
         finally:
             services.renderer.close()
+            db.session.remove()
+            db.engine.dispose()

@@ -7,6 +7,7 @@ of changes missed, the next reconciliation finds by walking the archive's studie
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
@@ -20,12 +21,16 @@ from app.adapters.orthanc import ArchiveUnreachable, Orthanc
 from app.config import Settings
 from app.models import Archive, Study
 from app.services.archives import Archives
+from app.services.audit import StoreUnavailable
+from app.services.audit_trail import AuditTrail
 from app.services.ingestion import Ingestion
 from app.services.leases import Leases
+from app.services.purge import Purge
 
 log = structlog.get_logger(__name__)
 
 LEASE, LEASE_LASTS = "follower", timedelta(seconds=30)
+HEAD_EVERY, PURGE_EVERY = timedelta(minutes=1), timedelta(days=1)
 Clock = Callable[[], datetime]
 
 
@@ -41,6 +46,8 @@ class Follower:
         archives: Archives,
         ingestion: Ingestion,
         leases: Leases,
+        trail: AuditTrail,
+        purge: Purge,
         settings: Settings,
         clock: Clock,
     ) -> None:
@@ -49,6 +56,8 @@ class Follower:
         self._archives = archives
         self._ingestion = ingestion
         self._leases = leases
+        self._trail = trail
+        self._purge = purge
         self._settings = settings
         self._clock = clock
         self._due: dict[tuple[str, str], datetime] = {}
@@ -69,7 +78,7 @@ class Follower:
                     stop.wait(self._settings.nudge_every.total_seconds())
             except LeaseLost:
                 log.warning("another process follows now")
-            except SQLAlchemyError as error:
+            except (SQLAlchemyError, StoreUnavailable) as error:
                 log.error("the database can't be used", why=type(error).__name__)
                 self._session.rollback()
                 stop.wait(2)
@@ -94,6 +103,19 @@ class Follower:
             except Busy:
                 self._session.rollback()
             self._session.rollback()  # ends the read transaction
+        self._keep_house()
+
+    def _keep_house(self) -> None:
+        """The audit trail's head outside of the database, and once a day what is thrown away."""
+        if self._is_due("", "head", HEAD_EVERY):
+            self._trail.keep_head()
+        if self._is_due("", "purge", PURGE_EVERY):
+            gone: Counter[str] = Counter()
+            for what, rows in self._purge.run(at=self._clock()):
+                gone[what] += rows
+                self._keep_lease()
+            self._trail.keep_head()
+            log.info("purged", head=str(self._trail.head()), **gone)
 
     def _follow(self, name: str) -> bool:
         """Do what is due; whether the archive was spoken to at all."""
@@ -162,7 +184,7 @@ class Follower:
         name = archive.name
         try:
             self._ingestion.take(archive, orthanc_id, at=self._clock())
-        except (ArchiveUnreachable, Busy, OperationalError):
+        except (ArchiveUnreachable, Busy, OperationalError, StoreUnavailable):
             raise
         except Exception as error:
             self._session.rollback()

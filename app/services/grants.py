@@ -65,16 +65,15 @@ class Grants:
         kid = self._crypto.pepper_kid
         born = _common_birth_date(studies)
         state = birth_dates.State.VALID if born else birth_dates.State.MISSING
-        wanted = self._settings.policy if kind is Kind.PATIENT else Policy.PASSWORD
         grant = Grant(
             ref=ref,
             kind=kind,
-            policy=grants.policy_for(wanted, state),
+            policy=grants.policy_for(self._settings.policy_for(kind), state),
             permissions=permissions.names,
             automatic_study_id=studies[0].id if automatic else None,
             pepper_kid=kid,
             code_index=self._crypto.code_indexes(code)[kid],
-            password_hash=self._crypto.hash_password(words),
+            password_hash=self._crypto.hash_password(words, kid=kid),
             birth_date_mac=self._crypto.birth_date_mac(kid, ref, born) if born else None,
             issued_at=at,
             expires_at=at + self._settings.grant_life,
@@ -164,13 +163,15 @@ class Grants:
     def renew_birth_date(self, grant: Grant, *, at: datetime, actor: str) -> None:
         """The verifier and policy for the birth date that the images carry now. Visits end: they were
         opened with the other one."""
+        if not grant.pepper_kid:
+            return  # purged: nothing opens it ever again
         born = _common_birth_date(grant.studies)
         if born is None:
             grant.policy, grant.birth_date_mac = Policy.PASSWORD, None
         else:
+            # The policy stays: a sheet without a date line must not ask for a date, nor one without a
+            # password for a password.
             grant.birth_date_mac = self._crypto.birth_date_mac(grant.pepper_kid, grant.ref, born)
-            if grant.kind == Kind.PATIENT:
-                grant.policy = self._settings.policy
         self._session.execute(
             update(Visit)
             .where(Visit.grant_id == grant.id, Visit.ended_at.is_(None))

@@ -1,16 +1,16 @@
-"""Checking what a person typed against its grant: throttle, record, compare, verdict.
+"""Checking what a person typed against its grant: limits, first hash, record, second hash, verdict.
 
-The order is the protection. An attempt is counted and committed before anything is compared, so a page that
-fails or a process that dies never yields a free guess. An unknown code costs the same two hashes and the
-same commits as a known one, and gets the same answer.
+The order is the protection. A network at its limit is turned away before any hash is paid for. An attempt is
+counted and committed before anything is compared, so a page that fails or a process that dies never yields a
+free guess. An unknown code costs the same two hashes and the same commits as a known one, and gets the same
+answer.
 """
 
 from __future__ import annotations
 
 import hmac
-import ipaddress
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import case, or_, select, update
@@ -21,9 +21,11 @@ from app.adapters.crypto import Crypto
 from app.domain.access_code import AccessCode
 from app.domain.events import Event
 from app.domain.grants import THROTTLE, Policy, Standing
+from app.domain.limits import networks_of
 from app.domain.password import Password
 from app.models import Attempt, Grant
 from app.services.audit import Audit, StoreUnavailable
+from app.services.limits import Limits
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ class Claim:
     born: date | None = field(repr=False)
     password: Password | None
     address: str
+    # ``Proof.second_chance`` of the answer to the last try, if there was one.
+    again: str = field(repr=False, default="")
 
 
 class Outcome(StrEnum):
@@ -65,46 +69,76 @@ class Verdict:
 
 
 class Proof:
-    def __init__(self, own_session: sessionmaker[Session], crypto: Crypto, audit: Audit) -> None:
+    def __init__(
+        self, own_session: sessionmaker[Session], crypto: Crypto, audit: Audit, limits: Limits
+    ) -> None:
         self._own_session = own_session
         self._crypto = crypto
         self._audit = audit
+        self._limits = limits
 
     def check(self, claim: Claim, *, at: datetime) -> Verdict:
         """Check a claim, and count it.
 
-        Raises StoreUnavailable when the attempt can't be recorded (no record, no guess), Busy when no hash
-        slot came free (nothing was compared; the attempt stays counted if it was already).
+        Raises TooManyFailures when its network has to wait, Busy when no hash slot came free (in both cases
+        nothing was compared or counted), StoreUnavailable when the attempt can't be recorded: no record, no
+        guess.
         """
-        indexes = self._crypto.code_indexes(claim.code)  # first hash
+        is_again = self._is_second_chance(claim, at)
         try:
-            grant = self._find(indexes)
-            attempt_id, may_try = self._record(claim, grant, at)
+            rank = self._limits.check(networks_of(claim.address), is_second_chance=is_again, at=at)
         except SQLAlchemyError as error:
-            raise StoreUnavailable("the attempt can't be recorded") from error
-        is_proved = self._compare(claim, grant) and may_try  # second hash, locked or not
+            raise StoreUnavailable("the limits can't be read") from error
+        with self._crypto.turn(rank):  # one slot for both hashes: an attempt is not left half-way
+            indexes = self._crypto.code_indexes(claim.code)  # first hash
+            try:
+                grant = self._find(indexes)
+                attempt_id, may_try = self._record(claim, grant, is_again, at)
+            except SQLAlchemyError as error:
+                raise StoreUnavailable("the attempt can't be recorded") from error
+            is_proved = self._compare(claim, grant) and may_try  # second hash, locked or not
         try:
-            return self._conclude(claim, attempt_id, grant, is_proved, at)
+            verdict = self._conclude(claim, attempt_id, grant, is_proved, at)
+            self._limits.watch(at=at)
+            return verdict
         except SQLAlchemyError as error:
             raise StoreUnavailable("the verdict can't be recorded") from error
+
+    def second_chance(self, claim: Claim, *, at: datetime) -> str:
+        """What the form carries after a refusal: proof that this code was just tried from this network.
+
+        A keyed MAC that tells nothing of the code, the same for a known and an unknown one; good for an hour
+        or two. Whoever repeats the code stands back in the queue with nobody who guesses new ones.
+        """
+        return self._crypto.sign("again", _tried(claim, at)).rpartition(".")[2]
+
+    def _is_second_chance(self, claim: Claim, at: datetime) -> bool:
+        moments = (at, at - timedelta(hours=1))
+        tokens = (f"{_tried(claim, moment)}.{claim.again}" for moment in moments)
+        return bool(claim.again) and any(self._crypto.unsign("again", token) for token in tokens)
 
     def _find(self, indexes: dict[str, bytes]) -> Grant | None:
         with self._own_session() as session:
             query = select(Grant).where(Grant.code_index.in_(list(indexes.values())))
             return session.scalars(query).one_or_none()
 
-    def _record(self, claim: Claim, grant: Grant | None, at: datetime) -> tuple[int, bool]:
+    def _record(self, claim: Claim, grant: Grant | None, is_again: bool, at: datetime) -> tuple[int, bool]:
         """Commit the attempt as a failure to be taken back on success: (its id, whether it may try).
 
+        Raises TooManyFailures, and records nothing, where others of its network were faster to use up the limit.
         One UPDATE counts it and sets the next delay, so a hundred tries at once are a hundred counts. A try
         during a delay or a lock is not counted and never extends it.
         """
         with self._own_session.begin() as session:
+            networks = networks_of(claim.address)
             attempt = Attempt(
-                at=at, network=network_of(claim.address), grant_id=grant.id if grant else None, outcome=None
+                at=at,
+                network=networks.narrow,
+                wide_network=networks.wide,
+                grant_id=grant.id if grant else None,
+                outcome=None,
             )
-            session.add(attempt)
-            may_try = False
+            self._limits.admit(session, attempt, is_second_chance=is_again)
             # An unknown code runs the same statement, on no row.
             counted = session.execute(
                 update(Grant)
@@ -170,11 +204,5 @@ class Proof:
         return verdict
 
 
-def network_of(address: str) -> str:
-    """What is counted together: an IPv4 address, an IPv6 /64. Raises ValueError for no address."""
-    ip = ipaddress.ip_address(address)
-    if isinstance(ip, ipaddress.IPv6Address):
-        if ip.ipv4_mapped:
-            return str(ip.ipv4_mapped)
-        return str(ipaddress.ip_network(f"{ip}/64", strict=False))
-    return str(ip)
+def _tried(claim: Claim, at: datetime) -> str:
+    return f"{networks_of(claim.address).narrow} {claim.code.symbols} {at:%Y%m%d%H}"

@@ -59,7 +59,13 @@ class Site:
 
     def facts(self) -> SiteFacts:
         """The table's values over the settings' defaults."""
-        rows = {row.name: row for row in self._session.scalars(select(SiteSetting))}
+        return self._facts({row.name: row for row in self._session.scalars(select(SiteSetting))})
+
+    def defaults(self) -> SiteFacts:
+        """What is known without the database: for the page that says that it is away."""
+        return self._facts({})
+
+    def _facts(self, rows: dict[str, SiteSetting]) -> SiteFacts:
         texts = {
             "name": self._settings.clinic_name,
             "address": "",

@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.adapters.crypto import Crypto
+from app.adapters.hash_slots import Busy
 from app.domain import staff as rules
 from app.domain.events import Event
 from app.domain.staff import Role
@@ -24,6 +25,8 @@ from app.services.audit import Audit, StoreUnavailable
 SESSION_IDLE = timedelta(minutes=30)
 SESSION_LIMIT = timedelta(hours=12)
 TOUCH_EVERY = timedelta(minutes=1)
+# A flood of sign-ins stands behind the patients in the queue for hashes.
+SIGN_IN_RANK = 1
 
 
 class LoginTaken(Exception):
@@ -46,12 +49,13 @@ class StaffAccounts:
             raise ValueError("A login has letters a-z, digits, dots, hyphens and underscores, 64 at most.")
         if not rules.MIN_PASSWORD_LENGTH <= len(password) <= rules.MAX_PASSWORD_LENGTH:
             raise ValueError(f"A password has {rules.MIN_PASSWORD_LENGTH} characters or more.")
+        kid = self._crypto.pepper_kid
         person = Staff(
             login=login,
             name=name.strip() or login,
             role=role,
-            pepper_kid=self._crypto.pepper_kid,
-            password_hash=self._crypto.hash_password(password),
+            pepper_kid=kid,
+            password_hash=self._crypto.hash_password(password, kid=kid),
             added_at=at,
         )
         try:
@@ -74,23 +78,49 @@ class StaffAccounts:
             person, may_try = self._record(login, at)
         except SQLAlchemyError as error:
             raise StoreUnavailable("the sign-in can't be recorded") from error
-        if person is None:
-            self._crypto.waste_a_hash()
-            is_right = False
-        else:
-            is_right = self._crypto.verify_password(person.pepper_kid, person.password_hash, password)
+        with self._crypto.turn(SIGN_IN_RANK):
+            if person is None:
+                self._crypto.waste_a_hash()
+                is_right = False
+            else:
+                is_right = self._crypto.verify_password(person.pepper_kid, person.password_hash, password)
         if person is None or not is_right or not may_try or person.disabled_at is not None:
             actor = f"staff:{person.login}" if person else "unknown"
             self._audit.record(Event.STAFF_REFUSED, at=at, actor=actor, address=address)
             return None
+        renewed = self._renewed(person, password)
         key = secrets.token_urlsafe(32)
+        try:
+            self._let_in(person, key, renewed, address=address, at=at)
+        except SQLAlchemyError as error:
+            raise StoreUnavailable("the sign-in can't be recorded") from error
+        return key
+
+    def _let_in(
+        self, person: Staff, key: str, renewed: dict[str, str], *, address: str, at: datetime
+    ) -> None:
         with self._own_session.begin() as session:
             session.execute(update(Staff).where(Staff.id == person.id).values(failures=0, next_try_at=None))
+            # Of a password that was changed meanwhile, the new one stays.
+            session.execute(
+                update(Staff)
+                .where(Staff.id == person.id, Staff.password_hash == person.password_hash)
+                .values(renewed)
+            )
             session.add(StaffSession(key=_digest(key), staff_id=person.id, begun_at=at, seen_at=at))
             self._audit.within(
                 session, Event.STAFF_SIGNED_IN, at=at, actor=f"staff:{person.login}", address=address
             )
-        return key
+
+    def _renewed(self, person: Staff, password: str) -> dict[str, str]:
+        """The columns of the same password under the newest pepper, so that older ones can be retired."""
+        kid = self._crypto.pepper_kid
+        if person.pepper_kid != kid:
+            try:
+                return {"pepper_kid": kid, "password_hash": self._crypto.hash_password(password, kid=kid)}
+            except Busy:  # at the next sign-in, then
+                pass
+        return {"pepper_kid": person.pepper_kid, "password_hash": person.password_hash}
 
     def _record(self, login: str, at: datetime) -> tuple[Staff | None, bool]:
         """Commit the attempt as a failure to be taken back on success."""

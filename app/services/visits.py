@@ -97,7 +97,7 @@ class Visits:
             if grant.standing(at) is not Standing.OPEN:
                 return Ending.CLOSED
             if at - visit.seen_at >= TOUCH_EVERY:
-                visit.seen_at = at
+                _touch(session, visit.id, at)
             return LiveVisit(visit, grant)
 
     def end(self, live: LiveVisit, *, address: str, at: datetime) -> None:
@@ -109,6 +109,26 @@ class Visits:
                 .values(ended_at=at, ended_why=Ending.SIGNED_OUT)
             )
             self._note(session, Event.VISIT_ENDED, live.grant.id, None, address=address, at=at)
+
+    def end_all(self, grant_id: int, *, at: datetime, actor: str) -> int:
+        """End every visit of a grant that goes on, and its viewer tokens with it: how many. The grant goes on
+        opening. Visits that idleness or the limit ended keep that ending. Raises StoreUnavailable."""
+        with self._transaction() as session:
+            ended = session.scalars(
+                update(Visit)
+                .where(
+                    Visit.grant_id == grant_id,
+                    Visit.ended_at.is_(None),
+                    Visit.begun_at > at - self._settings.visit_limit,
+                    Visit.seen_at > at - self._settings.visit_idle,
+                )
+                .values(ended_at=at, ended_why=Ending.CLOSED)
+                .returning(Visit.id)
+            ).all()
+            self._audit.within(
+                session, Event.VISIT_ENDED, at=at, actor=actor, grant_id=grant_id, visits=len(ended)
+            )
+            return len(ended)
 
     def issue_viewer_token(self, live: LiveVisit, study: Study, *, address: str, at: datetime) -> str:
         """A token for one study of the visit, under 100 characters of ``[A-Za-z0-9._~-]``.
@@ -153,6 +173,17 @@ class Visits:
 
 def _grant(session: Session, grant_id: int) -> Grant:
     return session.get_one(Grant, grant_id, options=[selectinload(Grant.studies)])
+
+
+def _touch(session: Session, visit_id: int, at: datetime) -> None:
+    """Use keeps a visit alive. Conditional: pages that load at once write once a minute, and none turns the
+    clock back."""
+    session.execute(
+        update(Visit)
+        .where(Visit.id == visit_id, Visit.seen_at <= at - TOUCH_EVERY)
+        .values(seen_at=at)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _digest(key: str) -> bytes:

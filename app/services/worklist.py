@@ -15,6 +15,7 @@ from app.domain.grants import Kind
 from app.models import Archive, Grant, Study, grant_study
 
 PAGE_SIZE = 50
+LARGEST_ID = 2**31 - 1  # of an INTEGER; PostgreSQL refuses to look for more
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Worklist:
         self._session = session
 
     def study(self, study_id: int) -> Study | None:
-        return self._session.get(Study, study_id)
+        return self._session.get(Study, study_id) if study_id <= LARGEST_ID else None
 
     def find(self, text: str) -> Study | None:
         """The study of this number, or of this StudyInstanceUID where only one has it."""

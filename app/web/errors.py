@@ -1,53 +1,83 @@
-"""Exceptions become pages here and nowhere else: in the reader's language, with a way on, no secret."""
+"""Exceptions become pages here and nowhere else: in the reader's language, with a way on, no secret.
+
+Whoever sent the landing form gets it back as it was typed (but the password), and it sends itself again.
+"""
 
 from __future__ import annotations
 
+import math
+from datetime import timedelta
+
 import structlog
-from flask import Flask, Response, make_response, render_template, request
+from flask import Flask, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response
 
 from app.adapters.hash_slots import Busy
 from app.adapters.orthanc import ArchiveUnreachable
 from app.adapters.pdf import RenderersBusy, RenderingFailed
 from app.services.audit import StoreUnavailable
+from app.services.limits import TooManyFailures
 from app.services.papers import GlyphsMissing
+from app.web.context import services
 from app.web.i18n import _
+from app.web.patient import landing
 
 log = structlog.get_logger(__name__)
 
-RETRY_SECONDS = 10
+RETRY_AFTER = timedelta(seconds=10)
 
 
-def page(status: int, title: str, *paragraphs: str, retry: bool = False) -> Response:
+def page(
+    status: int, title: str, *paragraphs: str, retry: bool = False, after: timedelta = RETRY_AFTER
+) -> Response:
     again = request.full_path.rstrip("?") if request.method == "GET" and retry else "/"
     label = _("Try again") if retry else _("To the start page")
     body = render_template(
         "errors/error.html", title=title, paragraphs=paragraphs, action={"href": again, "label": label}
     )
     response = make_response(body, status)
-    if status == 503:
-        response.headers["Retry-After"] = str(RETRY_SECONDS)
+    if status in (429, 503):
+        response.headers["Retry-After"] = str(_seconds(after))
     return response
 
 
-def _busy(_error: Exception) -> Response:
-    return page(
+def _later(status: int, title: str, *paragraphs: str, after: timedelta = RETRY_AFTER) -> Response:
+    """Not now: the landing form again, any other page with a way to try again."""
+    if request.endpoint != "patient.prove":
+        return page(status, title, *paragraphs, retry=True, after=after)
+    response = landing.wait_page(title, _seconds(after), status)
+    response.headers["Retry-After"] = str(_seconds(after))
+    return response
+
+
+def _seconds(after: timedelta) -> int:
+    return max(2, math.ceil(after.total_seconds()))
+
+
+def _busy(error: Exception) -> Response:
+    return _later(
         503,
         _("Many people are opening their studies just now"),
         _("Nothing is lost. Please wait a few seconds and try again; your code stays the same."),
-        retry=True,
+        after=error.retry_after if isinstance(error, Busy) else RETRY_AFTER,
     )
+
+
+def _too_many(error: Exception) -> Response:
+    assert isinstance(error, TooManyFailures)
+    return _later(429, _("Too many tries"), _("Please wait a little and try again."), after=error.retry_after)
 
 
 def _unavailable(error: Exception) -> Response:
     log.error("store unavailable", why=type(error.__cause__ or error).__name__)
-    return page(
+    services().session.rollback()  # or PostgreSQL refuses what this page itself has to read
+    return _later(
         503,
         _("This page can't be opened right now"),
         _("Nothing is lost. Please try again in a few minutes; your code stays the same."),
-        retry=True,
     )
 
 
@@ -107,6 +137,7 @@ def _unexpected(error: Exception) -> Response:
 def init(app: Flask) -> None:
     app.register_error_handler(Busy, _busy)
     app.register_error_handler(RenderersBusy, _busy)
+    app.register_error_handler(TooManyFailures, _too_many)
     app.register_error_handler(RenderingFailed, _not_printable)
     app.register_error_handler(GlyphsMissing, _not_printable)
     app.register_error_handler(StoreUnavailable, _unavailable)

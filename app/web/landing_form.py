@@ -27,6 +27,7 @@ class Typed:
     month: str = ""
     year: str = ""
     with_password: bool = False
+    again: str = ""  # services.proof.Proof.second_chance
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def typed(form: MultiDict[str, str]) -> Typed:
         return form.get(name, "").strip()[:MAX_TYPED]
 
     has_password = bool(form.get("with_password") or text("password"))
-    return Typed(text("code"), text("day"), text("month"), text("year"), has_password)
+    return Typed(text("code"), text("day"), text("month"), text("year"), has_password, text("again"))
 
 
 def read(
@@ -69,7 +70,7 @@ def read(
     assert isinstance(code, AccessCode)
     assert not isinstance(born, birth_date.Mistyped)
     assert words is None or isinstance(words, Password)
-    return Claim(code, born, words, address)
+    return Claim(code, born, words, address, shown.again)
 
 
 def _code_message(mistyped: access_code.Mistyped, length: int) -> str:

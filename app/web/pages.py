@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Flask, url_for
+from flask import Flask, request, url_for
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.domain.dicom import parse_person_name
+from app.services.site import SiteFacts
 from app.web import i18n
 from app.web.context import services
 
 
 def _person_name(value: str) -> str:
     return parse_person_name(value).shown
+
+
+def _site() -> SiteFacts:
+    try:
+        return services().site.facts()
+    except SQLAlchemyError:  # even the page that says so needs a name and a number to call
+        services().session.rollback()
+        return services().site.defaults()
 
 
 def init(app: Flask) -> None:
@@ -26,8 +36,10 @@ def init(app: Flask) -> None:
 
     @app.context_processor
     def common() -> dict[str, Any]:
-        site = services().site.facts()
+        site = _site()
+        is_staff_page = (request.endpoint or "").startswith("staff")
         return {
+            "attack_alarm": is_staff_page and services().limits.site(at=services().clock()).is_alarm,
             "clinic": {
                 "name": site.name,
                 "phone": site.phone,

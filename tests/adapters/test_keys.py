@@ -6,8 +6,10 @@ import base64
 import json
 import os
 import stat
+import threading
 import traceback
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +74,10 @@ SECRET = base64.b64encode(b"s" * 32).decode()
 
 
 def _document() -> dict[str, Any]:
-    entry = [{"kid": "k1", "key": SECRET}]
-    return {"site_salt": SECRET, **{purpose: list(entry) for purpose in keys.PURPOSES}}
+    return {
+        "site_salt": SECRET,
+        **{purpose: [{"kid": f"{purpose}-1", "key": SECRET}] for purpose in keys.PURPOSES},
+    }
 
 
 def _with(change: Callable[[dict[str, Any]], Any]) -> str:
@@ -99,6 +103,15 @@ BROKEN = {
     "a number": _with(lambda document: document.update(signing=7)),
     "a string of keys": _with(lambda document: document.update(signing=SECRET)),
     "a short key": _with(lambda document: document.update(pepper=[{"kid": "k", "key": SECRET[:12]}])),
+    "one name for two keys": _with(
+        lambda document: document.update(signing=[{"kid": "k2", "key": SECRET}] * 2)
+    ),
+    "a name that no row can hold": _with(
+        lambda document: document.update(signing=[{"kid": "k" * 17, "key": SECRET}])
+    ),
+    "a moment that is none": _with(
+        lambda document: document.update(signing=[{"kid": "k2", "key": SECRET, "made_at": "noon"}])
+    ),
     "a long sealing key": _with(
         lambda document: document.update(sealing=[{"kid": "k", "key": base64.b64encode(b"s" * 64).decode()}])
     ),
@@ -134,3 +147,90 @@ def test_the_newest_key_is_the_last_and_a_retired_one_is_gone() -> None:
     assert ring.get("pepper", "old") is old
     with pytest.raises(KeyError):
         ring.get("pepper", "older")
+
+
+AT = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
+
+
+def rotate(path: Path, purpose: str = "pepper") -> keys.Key:
+    key = keys.fresh(purpose, at=AT)
+    keys.change(path, lambda ring: ring.with_new(purpose, key))
+    return key
+
+
+def test_a_rotation_keeps_every_older_key_and_the_salt(path: Path) -> None:
+    before = keys.generate(at=AT)
+    keys.write(path, before)
+    key = rotate(path)
+    after = keys.read(path)
+    assert after.keys["pepper"] == (*before.keys["pepper"], key)
+    assert (after.site_salt, after.keys["signing"]) == (before.site_salt, before.keys["signing"])
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert list(path.parent.iterdir()) == [path], "nothing is left beside it"
+
+
+def test_rotations_at_the_same_time_lose_no_key(path: Path) -> None:
+    keys.write(path, keys.generate())
+    made: list[keys.Key] = []
+    threads = [threading.Thread(target=lambda: made.append(rotate(path))) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(keys.read(path).keys["pepper"][1:]) == set(made)
+    assert len(made) == 12
+
+
+def test_a_change_that_fails_leaves_the_file_as_it_was(path: Path) -> None:
+    keys.write(path, keys.generate())
+    before = path.read_bytes()
+
+    def fails(ring: keys.Keyring) -> keys.Keyring:
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        keys.change(path, fails)
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_file_behind_a_link_is_replaced_where_it_is(path: Path, tmp_path: Path) -> None:
+    keys.write(path, keys.generate())
+    link = tmp_path / "link.json"
+    link.symlink_to(path)
+    key = rotate(link)
+    assert link.is_symlink()
+    assert keys.read(path).newest("pepper") == key
+
+
+def test_a_running_process_uses_a_new_key_at_once(path: Path) -> None:
+    keys.write(path, keys.generate())
+    running = keys.KeysFile(path)
+    assert running.current() is running.current()
+    for purpose in keys.PURPOSES:
+        key = rotate(path, purpose)
+        assert running.current().newest(purpose) == key
+
+
+@pytest.mark.parametrize("harm", ["gone", "cut short"])
+def test_a_running_process_goes_on_with_the_keys_from_before(path: Path, harm: str) -> None:
+    ring = keys.generate()
+    keys.write(path, ring)
+    running = keys.KeysFile(path)
+    content = path.read_text()
+    if harm == "gone":
+        path.unlink()
+    else:
+        path.write_text(content[:40])
+    assert running.current() == ring
+    path.write_text(content)
+    key = rotate(path)
+    assert running.current().newest("pepper") == key
+
+
+def test_the_newest_key_is_never_taken_out() -> None:
+    ring = keys.generate()
+    with pytest.raises(ValueError, match="newest"):
+        ring.without(ring.newest("pepper").kid)
+    with pytest.raises(KeyError):
+        ring.without("nobody's")

@@ -362,6 +362,8 @@ def test_run_follows_until_it_is_told_to_stop_and_then_gives_its_lease_back(
         services.archives,
         services.ingestion,
         services.leases,
+        services.trail,
+        services.purge,
         quick,
         services.clock,
     )

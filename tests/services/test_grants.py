@@ -160,3 +160,27 @@ def test_without_a_reprint_window_nothing_is_sealed(services: Services, paper: P
 
     assert the_grant(services, fresh).sealed is None
     assert grants.paper(the_grant(services, fresh), at=services.clock()) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "policy"),
+    [
+        (Kind.PATIENT, Policy.BIRTH_DATE),
+        (Kind.GUARDIAN, Policy.BIRTH_DATE),
+        (Kind.PHYSICIAN, Policy.PASSWORD),
+        (Kind.DELEGATE, Policy.PASSWORD),
+    ],
+)
+def test_each_kind_of_grant_asks_for_what_its_policy_says(
+    services: Services, kind: Kind, policy: Policy
+) -> None:
+    study, _ = fresh_clinic(services)
+    paper = services.grants.issue([study], at=services.clock(), actor=CLERK, kind=kind)
+    assert (paper.grant.kind, paper.grant.policy) == (kind, policy)
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_without_a_birth_date_every_kind_asks_for_the_password(services: Services, kind: Kind) -> None:
+    study, _ = fresh_clinic(services, birth_date_text="")
+    paper = services.grants.issue([study], at=services.clock(), actor=CLERK, kind=kind)
+    assert paper.grant.policy == Policy.PASSWORD

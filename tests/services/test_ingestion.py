@@ -12,7 +12,7 @@ from app.adapters.hash_slots import Busy
 from app.domain.access_code import AccessCode
 from app.domain.grants import Policy
 from app.domain.password import Password
-from app.models import Grant, Study
+from app.models import AuditEvent, Grant, Study
 from app.services.grants import Paper
 from app.services.proof import Outcome
 from app.services.visits import Ending
@@ -237,6 +237,48 @@ def test_a_corrected_birth_date_replaces_the_old_one_and_ends_visits(
     assert opens(services, paper, born=NOT_BORN) is Outcome.OPENED
 
 
+def test_a_suspended_study_opens_after_confirmation_for_the_birth_date_that_it_has_now(
+    services: Services, orthanc: FakeOrthanc
+) -> None:
+    study = study_in(services)
+    paper = paper_of(services, study)
+    orthanc.change(study.orthanc_id, patient_id="P9999", birth_date_text=NOT_BORN.strftime("%Y%m%d"))
+    take(services, study.orthanc_id)
+    grant = services.grants.by_ref(paper.grant.ref)
+    assert grant is not None
+    services.grants.confirm(grant, at=services.clock(), actor="staff:clerk")
+    services.session.commit()
+
+    assert opens(services, paper) is Outcome.REFUSED
+    assert opens(services, paper, born=NOT_BORN) is Outcome.OPENED
+    told = [(row.event, row.actor) for row in rows(services, AuditEvent) if row.grant_id == grant.id]
+    assert ("grant:suspended", "archive:main") in told
+    assert ("grant:confirmed", "staff:clerk") in told
+
+
+def test_a_corrected_birth_date_lifts_no_suspension(services: Services, orthanc: FakeOrthanc) -> None:
+    study = study_in(services)
+    paper = paper_of(services, study)
+    orthanc.change(study.orthanc_id, patient_name="Anders^Erika")
+    take(services, study.orthanc_id)
+    orthanc.change(study.orthanc_id, birth_date_text=NOT_BORN.strftime("%Y%m%d"))
+    take(services, study.orthanc_id)
+
+    assert opens(services, paper, born=NOT_BORN) is Outcome.SUSPENDED
+
+
+def test_a_patients_name_that_is_changed_back_still_waits_for_staff(
+    services: Services, orthanc: FakeOrthanc
+) -> None:
+    study = study_in(services)
+    paper = paper_of(services, study)
+    for name in ("Anders^Erika", "Muster^Erika"):
+        orthanc.change(study.orthanc_id, patient_name=name)
+        take(services, study.orthanc_id)
+
+    assert opens(services, paper) is Outcome.SUSPENDED
+
+
 def test_a_birth_date_that_is_lost_asks_for_the_password(services: Services, orthanc: FakeOrthanc) -> None:
     study = study_in(services)
     paper = paper_of(services, study)
@@ -247,14 +289,16 @@ def test_a_birth_date_that_is_lost_asks_for_the_password(services: Services, ort
     assert opens(services, paper, born=None, password=paper.password) is Outcome.OPENED
 
 
-def test_a_birth_date_that_turns_up_is_asked_for(services: Services, orthanc: FakeOrthanc) -> None:
+def test_a_birth_date_that_turns_up_does_not_outdate_the_sheet_with_a_password(
+    services: Services, orthanc: FakeOrthanc
+) -> None:
     study = study_in(services, birth_date_text="19000101")
     paper = paper_of(services, study)
     orthanc.change(study.orthanc_id, birth_date_text=NOT_BORN.strftime("%Y%m%d"))
     take(services, study.orthanc_id)
 
-    assert grants_of(services, study.id)[0].policy == Policy.BIRTH_DATE
-    assert opens(services, paper, born=NOT_BORN) is Outcome.OPENED
+    assert opens(services, paper, born=None, password=paper.password) is Outcome.OPENED
+    assert opens(services, paper, born=NOT_BORN) is Outcome.REFUSED  # a date never takes a password's place
 
 
 @pytest.mark.parametrize("value", ["", "UNKNOWN", "19000101", "1958", "19580300", "20271231", "00000000"])
@@ -312,10 +356,10 @@ def test_two_issuers_at_once_make_one_grant(services: Services, orthanc: FakeOrt
     class Racing(Crypto):
         """While this one hashes for its grant, another process takes the same study in."""
 
-        def hash_password(self, password: Password | str) -> str:
+        def hash_password(self, password: Password | str, *, kid: str | None = None) -> str:
             race = other.services
             race.ingestion.take(archive_row(race), told.orthanc_id, at=services.clock())
-            return super().hash_password(password)
+            return super().hash_password(password, kid=kid)
 
     slow = elsewhere(services, Racing)
     study = slow.services.ingestion.take(archive_row(slow.services), told.orthanc_id, at=services.clock())

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from app.models import AuditEvent, ViewerToken, Visit, db
 from app.services.audit import StoreUnavailable
@@ -20,8 +21,10 @@ from tests.support.factories import (
     counts,
     events,
     fresh_clinic,
+    paper_of,
     rows,
     second_study,
+    study_in,
     visit,
 )
 
@@ -185,3 +188,59 @@ def test_looking_a_visit_up_writes_nothing_within_its_minute(services: Services,
         found(services, key)
 
     assert counts(services) == before
+
+
+def test_the_clinic_ends_every_visit_of_a_grant_at_once_and_the_sheet_goes_on_opening(
+    services: Services, paper: Paper
+) -> None:
+    keys = [visit(services, paper)[1] for _ in range(3)]
+
+    ended = services.visits.end_all(paper.grant.id, at=services.clock(), actor="staff:clerk")
+
+    assert ended == 3
+    assert {found(services, key) for key in keys} == {Ending.CLOSED}
+    row = rows(services, AuditEvent)[-1]
+    assert (row.event, row.actor, row.grant_id, row.details["visits"]) == (
+        "visit:ended",
+        "staff:clerk",
+        paper.grant.id,
+        3,
+    )
+    assert is_live(services, visit(services, paper)[1])
+
+
+def test_ending_all_visits_leaves_other_grants_and_older_endings_alone(
+    services: Services, paper: Paper, clock: Clock
+) -> None:
+    other = paper_of(services, study_in(services))
+    services.session.commit()
+    _, idle = visit(services, paper)
+    clock.forward(minutes=15)
+    live, signed_out = visit(services, paper)
+    services.visits.end(live, address=ADDRESS, at=services.clock())
+    _, others = visit(services, other)
+
+    assert services.visits.end_all(paper.grant.id, at=services.clock(), actor="staff:clerk") == 0
+
+    assert found(services, idle) is Ending.IDLE
+    assert found(services, signed_out) is Ending.SIGNED_OUT
+    assert is_live(services, others)
+
+
+def test_pages_that_load_at_once_write_the_use_once(services: Services, paper: Paper, clock: Clock) -> None:
+    _, key = visit(services, paper)
+    at = clock.forward(minutes=1)
+    writes = 0
+
+    def count(*args: object) -> None:
+        nonlocal writes
+        cursor = args[1]
+        writes += str(args[2]).startswith("UPDATE visit") and cursor.rowcount == 1  # type: ignore[attr-defined]
+
+    event.listen(db.engine, "after_cursor_execute", count)
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(lambda _: services.visits.find(key, at=at), range(8)))
+    event.remove(db.engine, "after_cursor_execute", count)
+
+    assert all(isinstance(answer, LiveVisit) for answer in answers)
+    assert writes == 1

@@ -51,7 +51,8 @@ def window(browser: Browser, size: tuple[int, int], **options: object) -> Iterat
 
 
 def _is_foreign(address: str) -> bool:
-    return address.startswith("http") and not address.startswith(("http://localhost:", "http://127.0.0.1:"))
+    own = ("http://localhost:", "http://127.0.0.1:", "https://localhost:", "https://127.0.0.1:")
+    return address.startswith("http") and not address.startswith(own)
 
 
 def gray(picture: bytes) -> npt.NDArray[np.uint8]:

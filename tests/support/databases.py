@@ -52,6 +52,19 @@ class Databases:
         finally:
             self._admin(f'DROP DATABASE "{name}" WITH (FORCE)')
 
+    @contextmanager
+    def empty(self) -> Iterator[str]:
+        """The URL of a database with nothing in it (SQLite: of a file that isn't there yet)."""
+        name = f"empty_{uuid.uuid4().hex[:12]}"
+        if not SERVER:
+            yield f"sqlite:///{self._folder / f'{name}.db'}"
+            return
+        self._admin(f'CREATE DATABASE "{name}"')
+        try:
+            yield self._url(name)
+        finally:
+            self._admin(f'DROP DATABASE "{name}" WITH (FORCE)')
+
     @staticmethod
     def _url(name: str) -> str:
         return make_url(SERVER).set(database=name).render_as_string(hide_password=False)

@@ -193,7 +193,7 @@ class Elsewhere:
 
 def elsewhere(services: Services, crypto_type: type[Crypto] = Crypto) -> Elsewhere:
     slots = CountingSlots()
-    crypto = crypto_type(keys.read(services.settings.keys_file), slots)
+    crypto = crypto_type(keys.KeysFile(services.settings.keys_file), slots)
     built = wiring.build(services.settings, Session(db.engine), db.engine, crypto, services.clock)
     built.orthancs.update(services.orthancs)
     return Elsewhere(built, slots)

@@ -15,6 +15,7 @@ from app.services.grants import Paper
 from app.wiring import EXTENSION, Services
 from tests.support.factories import BORN, fresh_clinic
 
+AGAIN = re.compile(r'name="again" value="[^"]*"')
 TOKEN = re.compile(r'name="csrf_token" value="([^"]*)"')
 
 
@@ -25,7 +26,7 @@ def public_services(app: Flask) -> Services:
 
 def visible(answer: TestResponse) -> str:
     """The page without what differs each time it is made."""
-    return TOKEN.sub("", answer.text)
+    return AGAIN.sub("", TOKEN.sub("", answer.text))
 
 
 @dataclass

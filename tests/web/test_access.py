@@ -184,7 +184,7 @@ def test_an_audit_trail_that_cannot_be_written_opens_nothing(portal: Portal) -> 
 
             raise OperationalError("INSERT", {}, Exception("disk full"))
 
-    public_services(portal.app).visits._audit = Broken(own_session(portal.services))
+    public_services(portal.app).visits._audit = Broken(own_session(portal.services), portal.services.crypto)
 
     answer = portal.prove()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from flask import make_response, redirect, render_template, request, url_for
@@ -17,6 +18,8 @@ from app.web.context import caller_address, services
 from app.web.csrf import csrf
 from app.web.i18n import _
 from app.web.patient import blueprint, images
+
+LONGEST_WAIT_SECONDS = 120
 
 
 @blueprint.get("/")
@@ -53,6 +56,7 @@ def prove() -> ResponseReturnValue:
         return _form(typed, errors=read, status=422)
     verdict = services().proof.check(read, at=now)
     if verdict.outcome is not Outcome.OPENED or verdict.grant_id is None:
+        typed = replace(typed, again=services().proof.second_chance(read, at=now))
         return _form(typed, refusal=_refusal(verdict.outcome), status=403)
     return _begin(verdict.grant_id)
 
@@ -72,9 +76,22 @@ def _begin(grant_id: int) -> ResponseReturnValue:
     return response
 
 
+def wait_page(title: str, seconds: int, status: int) -> Response:
+    """The form as it was typed, for when it couldn't be looked at now: it sends itself again after ``seconds``.
+
+    Not for waits that nobody sits out, and not where the password, which is never given back, is missing.
+    """
+    typed = landing_form.typed(request.form)
+    by_itself = seconds < LONGEST_WAIT_SECONDS and not typed.with_password
+    go = "study" if request.form.get("go") == "study" else "images"
+    wait = {"title": title, "seconds": seconds, "by_itself": by_itself, "go": go}
+    return _form(typed, wait=wait, status=status)
+
+
 def _form(
     typed: landing_form.Typed,
     *,
+    wait: dict[str, Any] | None = None,
     errors: list[landing_form.FieldError] | None = None,
     refusal: dict[str, Any] | None = None,
     status: int = 200,
@@ -84,6 +101,7 @@ def _form(
         form=typed,
         errors=errors or [],
         refusal=refusal,
+        wait=wait,
         code_length=services().settings.code_symbols + 1,
     )
     return make_response(body, status)

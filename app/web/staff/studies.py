@@ -8,6 +8,7 @@ from flask import Blueprint, abort, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app.domain.staff import Act
+from app.services.worklist import LARGEST_ID
 from app.web import access
 from app.web.access import Who, allow
 from app.web.context import services
@@ -42,6 +43,6 @@ def _cursor(text: str | None) -> tuple[datetime, int] | None:
         moment = datetime.fromisoformat(stable_at)
         if moment.tzinfo is None:
             raise ValueError
-        return moment, min(int(study_id), 2**63 - 1)  # SQLite's largest number
+        return moment, min(int(study_id), LARGEST_ID)
     except ValueError:
         return abort(404)
