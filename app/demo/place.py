@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import secrets
 import socket
 from collections.abc import Callable
@@ -87,13 +88,30 @@ def _time_zone() -> str:
 
 
 def _choose_ports() -> dict[str, int]:
-    chosen = {}
-    for name, documented in DOCUMENTED_PORTS.items():
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", documented))
-            except OSError:
-                probe.bind(("127.0.0.1", 0))
-            chosen[name] = probe.getsockname()[1]
-    return chosen
+    return {
+        name: documented if _is_free(documented) else free_port()
+        for name, documented in DOCUMENTED_PORTS.items()
+    }
+
+
+_given: set[int] = set()  # by this process, perhaps not listened on yet
+
+
+def free_port() -> int:
+    """A port that nobody listens on, below those that the kernel lends to outgoing connections: it is still
+    free when a server that stopped wants it back."""
+    while True:
+        port = random.randrange(15_000, 32_000)
+        if port not in _given and _is_free(port):
+            _given.add(port)
+            return port
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from app import create_internal_app
 from app.config import Settings
 from app.demo import studies
 from app.demo.orthanc_server import GateSettings, OrthancServer
+from app.demo.place import free_port
 from app.demo.studies import SyntheticStudy
 from app.models import Study, db
 from app.services.grants import Paper
@@ -33,13 +33,6 @@ Result = TypeVar("Result")
 SERVICE = ("studykey", "service-secret-of-tests")
 GATE = ("main", "gate-secret-of-tests")
 PATIENCE_SECONDS = 30
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def eventually(look: Callable[[], Result], *, within: float = PATIENCE_SECONDS, what: str = "it") -> Result:
