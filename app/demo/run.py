@@ -4,6 +4,7 @@ follower, synthetic studies; then codes on the screen. Ctrl-C ends all of it."""
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -39,6 +40,7 @@ class DemoFailed(click.ClickException):
 
 def main(*, folder: Path, with_gate: bool = True) -> None:
     """Run the demo until Ctrl-C. Raises DemoFailed."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends all of it, as Ctrl-C does
     place = Place.at(folder)
     environ = place.environ()
     os.environ.clear()
