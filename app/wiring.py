@@ -41,6 +41,7 @@ from app.services.papers import Papers
 from app.services.proof import Proof
 from app.services.purge import Purge
 from app.services.reports import Reports
+from app.services.rules import SiteRules
 from app.services.site import Site
 from app.services.staff import StaffAccounts
 from app.services.visits import Visits
@@ -77,6 +78,7 @@ class Services:
     staff: StaffAccounts
     worklist: Worklist
     site: Site
+    rules: SiteRules
     reports: Reports
     papers: Papers
     renderer: Renderer
@@ -129,6 +131,7 @@ def build(settings: Settings, session: Session, engine: Engine, crypto: Crypto, 
     grants = Grants(session, crypto, audit, settings)
     renderer = Renderer(workers=1)
     site = Site(session, audit, settings)
+    rules = SiteRules(session, audit)
     archives = Archives(own_session, orthancs, audit)
     return Services(
         settings=settings,
@@ -150,6 +153,7 @@ def build(settings: Settings, session: Session, engine: Engine, crypto: Crypto, 
         staff=StaffAccounts(session, own_session, crypto, audit),
         worklist=Worklist(session),
         site=site,
+        rules=rules,
         reports=Reports(session, audit),
         papers=Papers(session, grants, site, PaperTemplates(), renderer, audit, settings),
         renderer=renderer,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from app.cli.context import ACTOR, main, open_services
-from app.domain.staff import Role
+from app.domain.staff import PEOPLE, Role
 from app.services.staff import LoginTaken
 
 
@@ -17,15 +17,27 @@ def staff() -> None:
 @staff.command("add")
 @click.argument("login")
 @click.option("--name", default="", help="As reports are signed.")
-@click.option("--role", type=click.Choice([role.value for role in Role]), default=Role.VIEWER.value)
+@click.option(
+    "--role",
+    "roles",
+    type=click.Choice([role.value for role in PEOPLE]),
+    multiple=True,
+    default=[Role.VIEWER.value],
+    help="May be repeated.",
+)
 @click.password_option(help="Asked for when not given; better so.")
-def staff_add(login: str, name: str, role: str, password: str) -> None:
+def staff_add(login: str, name: str, roles: tuple[str, ...], password: str) -> None:
     """Add an account."""
     with open_services() as services:
         try:
             services.staff.add(
-                login=login, name=name, role=Role(role), password=password, at=services.clock(), actor=ACTOR
+                login=login,
+                name=name,
+                roles=[Role(role) for role in roles],
+                password=password,
+                at=services.clock(),
+                actor=ACTOR,
             )
         except (LoginTaken, ValueError) as error:
             raise click.ClickException(str(error)) from None
-    click.echo(f"Added {login} ({role}).")
+    click.echo(f"Added {login} ({', '.join(roles)}).")

@@ -110,7 +110,7 @@ def _add_staff(services: Services, place: Place) -> None:
         services.staff.add(
             login="demo",
             name="Dr. Demo",
-            role=Role.ADMIN,
+            roles=[Role.ADMIN],
             password=place.secrets["staff"],
             at=services.clock(),
             actor="studykey",

@@ -53,7 +53,7 @@ def standing(
     *,
     at: datetime,
     released_at: datetime | None,
-    expires_at: datetime,
+    expires_at: datetime | None,
     revoked_at: datetime | None,
     suspended_at: datetime | None,
 ) -> Standing:
@@ -62,7 +62,7 @@ def standing(
         return Standing.REVOKED
     if suspended_at is not None:
         return Standing.SUSPENDED
-    if at >= expires_at:
+    if expires_at is not None and at >= expires_at:
         return Standing.EXPIRED
     if released_at is not None and at < released_at:
         return Standing.NOT_YET_RELEASED

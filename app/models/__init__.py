@@ -8,10 +8,13 @@ from app.models.base import Base, db
 from app.models.grant import Grant, grant_study
 from app.models.lease import Lease
 from app.models.limit_alarm import Alarm
+from app.models.recovery_code import RecoveryCode
 from app.models.report import Report
 from app.models.site_setting import SiteSetting
 from app.models.staff import Staff
+from app.models.staff_link import StaffLink
 from app.models.staff_session import StaffSession
+from app.models.staff_token import StaffToken
 from app.models.study import Study
 from app.models.viewer_token import ViewerToken
 from app.models.visit import Visit
@@ -25,10 +28,13 @@ __all__ = [
     "Base",
     "Grant",
     "Lease",
+    "RecoveryCode",
     "Report",
     "SiteSetting",
     "Staff",
+    "StaffLink",
     "StaffSession",
+    "StaffToken",
     "Study",
     "ViewerToken",
     "Visit",

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Column, ForeignKey, LargeBinary, String, Table, Text
+from sqlalchemy import Column, ForeignKey, Index, LargeBinary, String, Table, Text, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.domain.grants import Standing, standing
@@ -22,6 +22,16 @@ class Grant(Model):
     and, for the reprint window, sealed under a key that is not in the database."""
 
     __tablename__ = "access_grant"  # GRANT is a reserved word of SQL
+    # For finding the few that staff have to look at.
+    __table_args__ = (
+        Index(None, "expires_at"),
+        Index(
+            "ix_access_grant_suspended",
+            "suspended_at",
+            sqlite_where=text("suspended_at IS NOT NULL"),
+            postgresql_where=text("suspended_at IS NOT NULL"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     # Public name of the grant (audit, command line) and what its verifiers are bound to.
@@ -47,10 +57,15 @@ class Grant(Model):
     sealing_kid: Mapped[str | None] = mapped_column(String(16))
     sealed_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
+    # For whom, as staff wrote it ("Dr Ludwig Moreno"). Empty: the patient.
+    label: Mapped[str] = mapped_column(Text, default="", server_default="")
+    # As in the audit trail: who issued it.
+    issued_by: Mapped[str] = mapped_column(String(80), default="", server_default="")
     issued_at: Mapped[datetime] = mapped_column(UtcDateTime)
     # NULL: released at once.
     released_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    # NULL: until it is revoked.
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     # NULL: not revoked.
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     # NULL: not suspended. The reason is a domain.events name or a sentence for staff.
@@ -62,6 +77,13 @@ class Grant(Model):
     failures_in_life: Mapped[int] = mapped_column(default=0)
     # NULL: a try is welcome now.
     next_try_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    # For the list of studies; the audit trail has the whole story. NULL: never.
+    printed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    mailed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    opened_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # Visits that were begun with it.
+    openings: Mapped[int] = mapped_column(default=0, server_default="0")
 
     studies: Mapped[list[Study]] = relationship(secondary=grant_study, lazy="raise", order_by=Study.id)
 

@@ -17,6 +17,8 @@ class Study(Model):
         UniqueConstraint("archive_id", "orthanc_id"),
         Index(None, "archive_id", "study_instance_uid"),
         Index(None, "stable_at", "id"),
+        Index(None, "study_date", "id"),
+        Index(None, "birth_date_state", "id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -43,6 +45,8 @@ class Study(Model):
     performing_physician: Mapped[str] = mapped_column(Text)
     reading_physicians: Mapped[str] = mapped_column(Text)
     responsible_organization: Mapped[str] = mapped_column(Text)
+    # What staff find it by: folded words, separated by spaces (domain.search).
+    search_words: Mapped[str] = mapped_column(Text, default="", server_default="")
     series_count: Mapped[int]
     instance_count: Mapped[int]
     # Digest over what Orthanc lists of the study: differs when a reconciliation has to read it again.

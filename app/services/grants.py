@@ -5,7 +5,8 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from enum import Enum
 
 import structlog
 from sqlalchemy import select, update
@@ -36,6 +37,12 @@ class Paper:
     password: Password
 
 
+class Default(Enum):
+    """In place of a value that the site's settings give."""
+
+    LIFE = "life"
+
+
 class AlreadyRevoked(Exception):
     """The grant is dead; what took its place may live."""
 
@@ -57,8 +64,15 @@ class Grants:
         kind: Kind = Kind.PATIENT,
         permissions: Permission = PATIENT,
         automatic: bool = False,
+        label: str = "",
+        policy: Policy | None = None,
+        life: timedelta | None | Default = Default.LIFE,
     ) -> Paper:
-        """A grant with a fresh code and password that is not written yet (two hashes). Raises Busy."""
+        """A grant with a fresh code and password that is not written yet (two hashes). Raises Busy.
+
+        ``policy`` and ``life``: the site's for this kind unless given; a life of None is until revoked.
+        """
+        life = self._settings.grant_life if life is Default.LIFE else life
         code = access_code.generate(self._settings.code_symbols)
         words = password.generate()
         ref = secrets.token_hex(8)
@@ -68,15 +82,16 @@ class Grants:
         grant = Grant(
             ref=ref,
             kind=kind,
-            policy=grants.policy_for(self._settings.policy_for(kind), state),
+            policy=grants.policy_for(policy or self._settings.policy_for(kind), state),
             permissions=permissions.names,
             automatic_study_id=studies[0].id if automatic else None,
             pepper_kid=kid,
             code_index=self._crypto.code_indexes(code)[kid],
             password_hash=self._crypto.hash_password(words, kid=kid),
             birth_date_mac=self._crypto.birth_date_mac(kid, ref, born) if born else None,
+            label=label,
             issued_at=at,
-            expires_at=at + self._settings.grant_life,
+            expires_at=at + life if life is not None else None,
             studies=list(studies),
         )
         if self._settings.reprint_window:
@@ -86,8 +101,14 @@ class Grants:
 
     def prepare_again(self, grant: Grant, *, at: datetime) -> Paper:
         """What takes the place of ``grant``, not written yet. Raises Busy."""
-        permissions = Permission.from_names(grant.permissions)
-        return self.prepare(grant.studies, at=at, kind=Kind(grant.kind), permissions=permissions)
+        return self.prepare(
+            grant.studies,
+            at=at,
+            kind=Kind(grant.kind),
+            permissions=Permission.from_names(grant.permissions),
+            label=grant.label,
+            life=Default.LIFE if grant.expires_at is not None else None,
+        )
 
     def keep(self, paper: Paper, *, at: datetime, actor: str, replaces: Grant | None = None) -> None:
         """Write a prepared grant; ``replaces`` dies with its paper. Of two automatic ones for a study the
@@ -96,6 +117,7 @@ class Grants:
             paper.grant.released_at = replaces.released_at
             paper.grant.suspended_at = replaces.suspended_at
             paper.grant.suspended_why = replaces.suspended_why
+        paper.grant.issued_by = actor
         self._session.add(paper.grant)
         self._session.flush()
         self._note(Event.GRANT_ISSUED, paper.grant, at=at, actor=actor, policy=paper.grant.policy)

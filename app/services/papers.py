@@ -123,6 +123,7 @@ class Papers:
         document = self._render(template, study, site, wish, context)
         if is_fresh:
             self._grants.keep(paper, at=at, actor=actor, replaces=before)
+        paper.grant.printed_at = at
         event = Event.REPORT_PRINTED if more else Event.SHEET_PRINTED
         self._audit.within(
             self._session, event, at=at, actor=actor, grant_id=paper.grant.id, study_id=study.id
@@ -163,7 +164,7 @@ class Papers:
             "asks_birth_date": policy.asks_birth_date,
             "address": _typed_address(self._settings.base_url),
             "qr": qr.svg(f"{self._settings.base_url}/#{paper.code.symbols}{marker}"),
-            "expires": paper.grant.expires_at.date(),
+            "expires": paper.grant.expires_at.date() if paper.grant.expires_at else None,
         }
 
     def _context(self, study: Study, site: SiteFacts, wish: Wish, at: datetime) -> dict[str, Any]:

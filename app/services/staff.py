@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from sqlalchemy import case, or_, select, update
@@ -42,18 +43,21 @@ class StaffAccounts:
         self._crypto = crypto
         self._audit = audit
 
-    def add(self, *, login: str, name: str, role: Role, password: str, at: datetime, actor: str) -> Staff:
+    def add(
+        self, *, login: str, name: str, roles: Iterable[Role], password: str, at: datetime, actor: str
+    ) -> Staff:
         """Add an account. Raises LoginTaken; ValueError (a sentence) for an unusable login or password."""
         login = login.strip().lower()
         if not rules.LOGIN.fullmatch(login):
             raise ValueError("A login has letters a-z, digits, dots, hyphens and underscores, 64 at most.")
         if not rules.MIN_PASSWORD_LENGTH <= len(password) <= rules.MAX_PASSWORD_LENGTH:
             raise ValueError(f"A password has {rules.MIN_PASSWORD_LENGTH} characters or more.")
+        names = rules.names_of(roles)
         kid = self._crypto.pepper_kid
         person = Staff(
             login=login,
             name=name.strip() or login,
-            role=role,
+            roles=names,
             pepper_kid=kid,
             password_hash=self._crypto.hash_password(password, kid=kid),
             added_at=at,
@@ -63,7 +67,7 @@ class StaffAccounts:
                 self._session.add(person)
         except IntegrityError:
             raise LoginTaken(f"There is an account {login} already.") from None
-        self._audit.within(self._session, Event.STAFF_ADDED, at=at, actor=actor, login=login, role=role)
+        self._audit.within(self._session, Event.STAFF_ADDED, at=at, actor=actor, login=login, roles=names)
         return person
 
     def sign_in(self, login: str, password: str, *, address: str, at: datetime) -> str | None:
@@ -79,7 +83,7 @@ class StaffAccounts:
         except SQLAlchemyError as error:
             raise StoreUnavailable("the sign-in can't be recorded") from error
         with self._crypto.turn(SIGN_IN_RANK):
-            if person is None:
+            if person is None or person.password_hash is None or person.pepper_kid is None:
                 self._crypto.waste_a_hash()
                 is_right = False
             else:
@@ -97,7 +101,7 @@ class StaffAccounts:
         return key
 
     def _let_in(
-        self, person: Staff, key: str, renewed: dict[str, str], *, address: str, at: datetime
+        self, person: Staff, key: str, renewed: dict[str, str | None], *, address: str, at: datetime
     ) -> None:
         with self._own_session.begin() as session:
             session.execute(update(Staff).where(Staff.id == person.id).values(failures=0, next_try_at=None))
@@ -107,12 +111,14 @@ class StaffAccounts:
                 .where(Staff.id == person.id, Staff.password_hash == person.password_hash)
                 .values(renewed)
             )
-            session.add(StaffSession(key=_digest(key), staff_id=person.id, begun_at=at, seen_at=at))
+            session.add(
+                StaffSession(key=_digest(key), staff_id=person.id, begun_at=at, proved_at=at, seen_at=at)
+            )
             self._audit.within(
                 session, Event.STAFF_SIGNED_IN, at=at, actor=f"staff:{person.login}", address=address
             )
 
-    def _renewed(self, person: Staff, password: str) -> dict[str, str]:
+    def _renewed(self, person: Staff, password: str) -> dict[str, str | None]:
         """The columns of the same password under the newest pepper, so that older ones can be retired."""
         kid = self._crypto.pepper_kid
         if person.pepper_kid != kid:

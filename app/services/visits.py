@@ -73,6 +73,12 @@ class Visits:
             grant = _grant(session, grant_id)
             visit = Visit(key=_digest(key), grant_id=grant_id, begun_at=at, seen_at=at)
             session.add(visit)
+            session.execute(
+                update(Grant)
+                .where(Grant.id == grant_id)
+                .values(opened_at=at, openings=Grant.openings + 1)
+                .execution_options(synchronize_session=False)
+            )
             self._note(session, Event.VISIT_BEGUN, grant_id, None, address=address, at=at)
         return LiveVisit(visit, grant), key
 

@@ -10,7 +10,7 @@ from flask import Flask, abort, current_app, g, make_response, redirect, render_
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
-from app.domain.staff import MAY, Act, Role
+from app.domain.staff import Act, acts_of
 from app.models import Staff
 from app.services.visits import Ending, LiveVisit
 from app.web.context import services
@@ -59,9 +59,10 @@ def enforce() -> ResponseReturnValue | None:
         person = services().staff.find(staff_key(), at=services().clock())
         if person is None:
             return redirect(url_for("staff_sessions.sign_in_form"), 303)
-        if act is not None and act not in MAY[Role(person.role)]:
+        acts = acts_of(person.role_set)
+        if act is not None and act not in acts:
             return abort(404)  # forbidden and missing look alike
-        g.staff = person
+        g.staff, g.acts = person, acts
         return None
     return abort(404)
 
@@ -90,6 +91,17 @@ def staff() -> Staff:
     """Who is signed in, in a view that allows staff."""
     person: Staff = g.staff
     return person
+
+
+def acts() -> frozenset[Act]:
+    """What the person who is signed in may do, in a view that allows staff."""
+    allowed: frozenset[Act] = g.acts
+    return allowed
+
+
+def actor() -> str:
+    """Who is signed in, as the audit trail names them."""
+    return f"staff:{staff().login}"
 
 
 def visit_key() -> str | None:

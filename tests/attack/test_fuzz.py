@@ -137,7 +137,7 @@ def door(public_app: Flask, services: Services) -> Door:
     live, key = services.visits.begin(portal.paper.grant.id, address=ADDRESS, at=services.clock())
     token = services.visits.issue_viewer_token(live, live.studies[0], address=ADDRESS, at=services.clock())
     services.staff.add(
-        login="anna", name="", role=Role.RADIOLOGIST, password=STAFF_PASSWORD, at=portal.now, actor="x"
+        login="anna", name="", roles=[Role.RADIOLOGIST], password=STAFF_PASSWORD, at=portal.now, actor="x"
     )
     services.session.commit()
     staff_key = services.staff.sign_in("anna", STAFF_PASSWORD, address=ADDRESS, at=portal.now)

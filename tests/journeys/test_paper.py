@@ -30,7 +30,7 @@ def clinic_with_radiologist(clinic: Clinic) -> Clinic:
         services.staff.add(
             login=LOGIN,
             name="Dr. Jan Kowalski",
-            role=Role.RADIOLOGIST,
+            roles=[Role.RADIOLOGIST],
             password=PASSWORD,
             at=services.clock(),
             actor="test",

@@ -67,7 +67,7 @@ def secure(tmp_path_factory: pytest.TempPathFactory, databases: Databases) -> It
             services.staff.add(
                 login=LOGIN,
                 name="",
-                role=Role.RADIOLOGIST,
+                roles=[Role.RADIOLOGIST],
                 password=PASSWORD,
                 at=services.clock(),
                 actor="test",

@@ -161,7 +161,7 @@ class TestWithoutAnAuditRow:
     def test_nobody_signs_in(self, services: Services, broken) -> None:  # type: ignore[no-untyped-def]
         words = "correct horse battery"
         services.staff.add(
-            login="anna", name="", role=Role.VIEWER, password=words, at=services.clock(), actor="studykey"
+            login="anna", name="", roles=[Role.VIEWER], password=words, at=services.clock(), actor="studykey"
         )
         services.session.commit()
         broken(services)
@@ -176,7 +176,7 @@ class TestWithoutAnAuditRow:
         anna = services.staff.add(
             login="anna",
             name="",
-            role=Role.RADIOLOGIST,
+            roles=[Role.RADIOLOGIST],
             password="correct horse battery",
             at=services.clock(),
             actor="studykey",

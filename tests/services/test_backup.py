@@ -95,7 +95,9 @@ def test_yesterdays_paper_opens_in_an_empty_place(
     study, paper = fresh_clinic(services, patient_name="山田^太郎\u0301 <b>", birth_date_text="19580327")
     services.keys.rotate(keys_file.PURPOSES[:1], at=clock(), actor="x")  # two peppers
     later = paper_of(services, study_in(services))
-    services.staff.add(login="anna", name="", role=Role.DESK, password="long password", at=clock(), actor="x")
+    services.staff.add(
+        login="anna", name="", roles=[Role.DESK], password="long password", at=clock(), actor="x"
+    )
     services.session.commit()
     live, key = visit(services, paper)
     token = services.visits.issue_viewer_token(live, study, address=ADDRESS, at=clock())

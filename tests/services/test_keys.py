@@ -152,7 +152,7 @@ def test_a_form_that_was_open_during_a_rotation_is_sent_once(portal: Portal, ser
 
 def test_a_staff_password_moves_to_the_newest_pepper_at_sign_in(services: Services) -> None:
     services.staff.add(
-        login="anna", name="", role=Role.DESK, password=PASSWORD, at=services.clock(), actor="x"
+        login="anna", name="", roles=[Role.DESK], password=PASSWORD, at=services.clock(), actor="x"
     )
     services.session.commit()
     rotate(services, "pepper")

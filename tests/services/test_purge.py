@@ -68,7 +68,7 @@ def test_old_attempts_visits_tokens_and_sessions_go(services: Services, clock: C
     services.visits.issue_viewer_token(live, live.studies[0], address=ADDRESS, at=services.clock())
     words = "correct horse battery"
     services.staff.add(
-        login="anna", name="", role=Role.VIEWER, password=words, at=services.clock(), actor="studykey"
+        login="anna", name="", roles=[Role.VIEWER], password=words, at=services.clock(), actor="studykey"
     )
     services.session.commit()
     services.staff.sign_in("anna", words, address=ADDRESS, at=services.clock())

@@ -23,7 +23,7 @@ def person(services: Services, login: str = "anna") -> Staff:
     return services.staff.add(
         login=login,
         name=f"Dr {login.title()}",
-        role=Role.RADIOLOGIST,
+        roles=[Role.RADIOLOGIST],
         password="correct horse battery",
         at=services.clock(),
         actor="test",

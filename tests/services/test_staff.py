@@ -19,7 +19,7 @@ PASSWORD = "correct horse battery"
 @pytest.fixture
 def anna(services: Services) -> Staff:
     person = services.staff.add(
-        login="Anna", name="Dr Anna Haus", role=Role.RADIOLOGIST, password=PASSWORD, at=services.clock(),
+        login="Anna", name="Dr Anna Haus", roles=[Role.RADIOLOGIST], password=PASSWORD, at=services.clock(),
         actor="staff:command-line",
     )  # fmt: skip
     services.session.commit()
@@ -143,7 +143,7 @@ def test_a_sign_in_that_cannot_be_recorded_does_not_happen(services: Services, a
 def test_a_login_is_given_once(services: Services, anna: Staff) -> None:
     with pytest.raises(LoginTaken):
         services.staff.add(
-            login="ANNA", name="", role=Role.DESK, password=PASSWORD, at=services.clock(), actor="x"
+            login="ANNA", name="", roles=[Role.DESK], password=PASSWORD, at=services.clock(), actor="x"
         )
     services.session.commit()
     assert events(services) == ["staff:added"]
@@ -159,5 +159,5 @@ def test_an_unusable_login_or_password_is_refused_with_a_sentence(
 ) -> None:
     with pytest.raises(ValueError, match=r"\.$"):
         services.staff.add(
-            login=login, name="", role=Role.DESK, password=password, at=services.clock(), actor="x"
+            login=login, name="", roles=[Role.DESK], password=password, at=services.clock(), actor="x"
         )

@@ -96,7 +96,7 @@ def test_a_view_that_names_nobody_lets_nobody_in(portal: Portal) -> None:
 
 def staff_key(portal: Portal, role: Role = Role.RADIOLOGIST) -> str:
     services = portal.services
-    services.staff.add(login="anna", name="", role=role, password=PASSWORD, at=portal.now, actor="x")
+    services.staff.add(login="anna", name="", roles=[role], password=PASSWORD, at=portal.now, actor="x")
     services.session.commit()
     key = services.staff.sign_in("anna", PASSWORD, address=ADDRESS, at=portal.now)
     assert key is not None

@@ -23,7 +23,12 @@ pytestmark = pytest.mark.skipif(
 @pytest.fixture
 def desk(portal: Portal) -> Portal:
     portal.services.staff.add(
-        login="anna", name="Dr Anna Haus", role=Role.RADIOLOGIST, password=PASSWORD, at=portal.now, actor="x"
+        login="anna",
+        name="Dr Anna Haus",
+        roles=[Role.RADIOLOGIST],
+        password=PASSWORD,
+        at=portal.now,
+        actor="x",
     )
     portal.services.session.commit()
     return portal

@@ -14,7 +14,7 @@ PASSWORD = "correct horse battery"
 
 def signed_in(portal: Portal, role: Role = Role.RADIOLOGIST, login: str = "anna") -> Portal:
     portal.services.staff.add(
-        login=login, name="Dr Anna", role=role, password=PASSWORD, at=portal.now, actor="test"
+        login=login, name="Dr Anna", roles=[role], password=PASSWORD, at=portal.now, actor="test"
     )
     portal.services.session.commit()
     assert portal.post("/staff/sign-in", login=login, password=PASSWORD).status_code == 303

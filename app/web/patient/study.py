@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from app.domain import viewers
 from app.domain.permissions import Permission
-from app.models import Study
+from app.models import Grant, Study
 from app.services.visits import LiveVisit
 from app.web import access, i18n, study_texts
 from app.web.access import Who, allow
@@ -29,10 +29,16 @@ def study(study_id: int) -> ResponseReturnValue:
         viewer={"label": label, "available": True, "why_not": ""},
         unavailable=unavailable,
         permissions=study_texts.permissions(live.permissions),
-        expires_text=_("This access ends on %(date)s.", date=i18n.show_date(live.grant.expires_at.date())),
+        expires_text=_expires_text(live.grant),
         report_url=_report_url(shown),
         other_studies=[study_texts.describe(other) for other in live.studies if other.id != shown.id],
     )
+
+
+def _expires_text(grant: Grant) -> str:
+    if grant.expires_at is None:
+        return ""
+    return _("This access ends on %(date)s.", date=i18n.show_date(grant.expires_at.date()))
 
 
 def _report_url(study: Study) -> str | None:

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from app.adapters.pdf import RenderersBusy, RenderingFailed, RenderingTookTooLong
 from app.domain.dicom import parse_person_name
-from app.domain.staff import MAY, Act, Role
+from app.domain.staff import Act
 from app.models import Study
 from app.services.papers import Document, Effect, GlyphsMissing, PrintRefused, Wish
 from app.services.reports import Outcome, Text
@@ -49,7 +49,7 @@ def write(study_id: int) -> ResponseReturnValue:
 def print_sheet(study_id: int) -> ResponseReturnValue:
     study = _study_or_404(study_id)
     return _print(
-        study, lambda wish: services().papers.sheet(study, wish, at=services().clock(), actor=_actor())
+        study, lambda wish: services().papers.sheet(study, wish, at=services().clock(), actor=access.actor())
     )
 
 
@@ -60,7 +60,9 @@ def print_report(study_id: int) -> ResponseReturnValue:
     report = services().reports.signed(study) or abort(404)
     return _print(
         study,
-        lambda wish: services().papers.report(study, report, wish, at=services().clock(), actor=_actor()),
+        lambda wish: services().papers.report(
+            study, report, wish, at=services().clock(), actor=access.actor()
+        ),
     )
 
 
@@ -128,7 +130,7 @@ def _page(
     body = render_template(
         "staff/study.html",
         staff=access.staff(),
-        may={act.value for act in MAY[Role(access.staff().role)]},
+        may={act.value for act in access.acts()},
         study=study,
         title=study_texts.describe(study)["title"],
         patient_name=parse_person_name(study.patient_name).shown,
@@ -183,10 +185,6 @@ def _problem(outcome: Outcome | None, *, is_signed: bool) -> str:
             return _("This text is too long to be saved.")
         case _:
             return ""
-
-
-def _actor() -> str:
-    return f"staff:{access.staff().login}"
 
 
 def _study_or_404(study_id: int) -> Study:
