@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Flask, request, url_for
+from flask import Flask, g, request, url_for
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.domain.dicom import parse_person_name
@@ -39,6 +39,7 @@ def init(app: Flask) -> None:
         site = _site()
         is_staff_page = (request.endpoint or "").startswith("staff")
         return {
+            "may": {act.value for act in g.acts} if "acts" in g else set(),
             "attack_alarm": is_staff_page and services().limits.site(at=services().clock()).is_alarm,
             "clinic": {
                 "name": site.name,

@@ -130,7 +130,6 @@ def _page(
     body = render_template(
         "staff/study.html",
         staff=access.staff(),
-        may={act.value for act in access.acts()},
         study=study,
         title=study_texts.describe(study)["title"],
         patient_name=parse_person_name(study.patient_name).shown,
