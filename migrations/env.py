@@ -10,6 +10,7 @@ from sqlalchemy.types import TypeEngine
 
 from app.models import Base
 from app.models.base import UtcDateTime
+from app.models.study_search import is_described
 
 
 def _render(kind: str, thing: TypeEngine[Any], _context: Any) -> str | bool:
@@ -26,6 +27,7 @@ with engine.connect() as connection:
         render_as_batch=True,
         compare_type=True,
         render_item=_render,
+        include_object=is_described,
         transaction_per_migration=True,
     )
     with context.begin_transaction():

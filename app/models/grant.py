@@ -5,9 +5,12 @@ from datetime import datetime
 from sqlalchemy import Column, ForeignKey, Index, LargeBinary, String, Table, Text, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.domain.grants import Standing, standing
+from app.domain.grants import THROTTLE, Policy, Standing, standing
 from app.models.base import Base, Model, UtcDateTime
 from app.models.study import Study
+
+# Written out wherever it is asked, so that the planner sees that the index has it.
+FAILING = "failures > 3 OR failures_in_life > 99"
 
 grant_study = Table(
     "access_grant_study",
@@ -30,6 +33,20 @@ class Grant(Model):
             "suspended_at",
             sqlite_where=text("suspended_at IS NOT NULL"),
             postgresql_where=text("suspended_at IS NOT NULL"),
+        ),
+        # What was shared: few among all the patients'.
+        Index(
+            "ix_access_grant_shared",
+            "id",
+            sqlite_where=text("kind <> 'patient'"),
+            postgresql_where=text("kind <> 'patient'"),
+        ),
+        # Those that have to wait, or are locked (domain.grants.THROTTLE).
+        Index(
+            "ix_access_grant_failing",
+            "next_try_at",
+            sqlite_where=text(FAILING),
+            postgresql_where=text(FAILING),
         ),
     )
 
@@ -68,7 +85,8 @@ class Grant(Model):
     expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     # NULL: not revoked.
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    # NULL: not suspended. The reason is a domain.events name or a sentence for staff.
+    # NULL: not suspended. The reason is a sentence for staff; where the images became another person's, the
+    # PatientName and PatientID that the paper was made for follow, a line each (forgotten with the suspension).
     suspended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     suspended_why: Mapped[str | None] = mapped_column(Text)
 
@@ -86,6 +104,23 @@ class Grant(Model):
     openings: Mapped[int] = mapped_column(default=0, server_default="0")
 
     studies: Mapped[list[Study]] = relationship(secondary=grant_study, lazy="raise", order_by=Study.id)
+
+    @property
+    def suspension(self) -> str:
+        """Why it is suspended; empty when it isn't."""
+        return (self.suspended_why or "").partition("\n")[0]
+
+    @property
+    def identity_before(self) -> tuple[str, str] | None:
+        """PatientName (PN) and PatientID that the paper was made for, where another identity is why."""
+        _why, *lines = (self.suspended_why or "").split("\n")
+        return (lines[0], lines[1]) if len(lines) == 2 else None
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether failed tries have closed it until staff unlock."""
+        policy = Policy(self.policy)
+        return THROTTLE.is_locked(policy, failures=self.failures, in_life=self.failures_in_life)
 
     def standing(self, at: datetime) -> Standing:
         return standing(

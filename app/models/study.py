@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Model, UtcDateTime
@@ -19,6 +19,16 @@ class Study(Model):
         Index(None, "stable_at", "id"),
         Index(None, "study_date", "id"),
         Index(None, "birth_date_state", "id"),
+        # A patient's other studies. Hashed: a hostile PatientID is too long for a tree.
+        Index(None, "patient_id", postgresql_using="hash"),
+        # Those that the search doesn't know yet: none, a short while after an update of Studykey. The index behind
+        # the search itself is migration 0007's (models.study_search).
+        Index(
+            "ix_study_unsearchable",
+            "id",
+            sqlite_where=text("search_words = ''"),
+            postgresql_where=text("search_words = ''"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -45,7 +55,7 @@ class Study(Model):
     performing_physician: Mapped[str] = mapped_column(Text)
     reading_physicians: Mapped[str] = mapped_column(Text)
     responsible_organization: Mapped[str] = mapped_column(Text)
-    # What staff find it by: folded words, separated by spaces (domain.search).
+    # What staff find it by: folded words, separated by spaces (domain.search). Empty: not made yet.
     search_words: Mapped[str] = mapped_column(Text, default="", server_default="")
     series_count: Mapped[int]
     instance_count: Mapped[int]
