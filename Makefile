@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: translations demo test quick check dev clean bench-ingest bench-pdf bench-timing bench-attack
+.PHONY: translations demo test quick check dev clean bench-ingest bench-pdf bench-timing bench-attack bench-worklist
 
 demo: $(VENV)/demo.stamp
 	@scripts/install-packages demo
@@ -65,3 +65,8 @@ bench-timing: $(VENV)/test.stamp
 # Whether patients get in, and attackers don't, while the public door is under attack (about a minute and a half).
 bench-attack: $(VENV)/test.stamp
 	@$(BIN)/python -m bench.attack $(BENCH)
+
+# How long the list of studies takes, up to a million of them, on SQLite and PostgreSQL (about five minutes).
+bench-worklist: $(VENV)/test.stamp
+	@scripts/install-packages test
+	@$(BIN)/python -m bench.worklist $(BENCH)

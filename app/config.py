@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 
 from environs import Env, FileAwareEnv
 
+from app import config_mail
+from app.config_mail import MailSettings
 from app.config_problems import problems
 from app.domain import access_code
 from app.domain.grants import Kind, Policy
@@ -90,6 +92,8 @@ class Settings:
     probe_every: timedelta
     processors: int
     allow_http_on_private_network: bool
+    allowed_origins: tuple[str, ...]
+    mail: MailSettings | None  # None: nothing is mailed
 
     def policy_for(self, kind: Kind) -> Policy:
         """The factors that a fresh grant of this kind asks for, where the birth date is usable."""
@@ -206,6 +210,11 @@ def _read(env: Env) -> Settings:
             processors=env.int("PROCESSORS", os.cpu_count() or 1),
             # plain http in production, for names and addresses of a private network alone
             allow_http_on_private_network=env.bool("ALLOW_HTTP_ON_PRIVATE_NETWORK", False),
+            # other websites whose pages may send requests to both doors, like https://*.example.org; the public
+            # door's own address always may
+            allowed_origins=tuple(filter(None, env.list("ALLOWED_ORIGINS", []))),
+            # SMTP_HOST, SMTP_PORT, SMTP_USERNAME, SMTP_PASSWORD, SMTP_TLS, SMTP_FROM
+            mail=config_mail.read(env),
         )
 
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
-from app.domain import access_code
+from app import config_mail
+from app.domain import access_code, origins
 from app.domain.grants import Kind
 from app.domain.viewers import VIEWERS
 
@@ -37,7 +38,24 @@ _PRIVATE_NAMES = (".localhost", ".local", ".lan", ".internal", ".home.arpa")
 def problems(settings: Settings) -> list[str]:
     """One sentence for each thing that is wrong, in any mode and, in production, beyond that."""
     found = [*_policies(settings), *_figures(settings), *_archives(settings)]
+    found += _origins(settings)
+    found += config_mail.problems(settings.mail, is_production=settings.is_production)
     return found + (_in_production(settings) if settings.is_production else [])
+
+
+def _origins(settings: Settings) -> list[str]:
+    """Other websites that may call, and our own, which always may."""
+    found = []
+    for text in settings.allowed_origins:
+        try:
+            origins.pattern(text)
+        except ValueError as error:
+            found.append(f"STUDYKEY_ALLOWED_ORIGINS: {error}.")
+    try:
+        origins.of(settings.base_url)
+    except ValueError:
+        found.append("STUDYKEY_BASE_URL is no address that browsers know.")
+    return found
 
 
 def _policies(settings: Settings) -> list[str]:

@@ -20,6 +20,8 @@ from app.adapters import keys
 from app.adapters.crypto import Crypto
 from app.adapters.hash_slots import HashSlots
 from app.adapters.head_file import HeadFile
+from app.adapters.letters import LetterTemplates
+from app.adapters.mail import Mail
 from app.adapters.orthanc import Orthanc
 from app.adapters.paper import PaperTemplates
 from app.adapters.pdf import Renderer
@@ -27,9 +29,12 @@ from app.config import ROOT, Settings, SettingsError
 from app.models import db
 from app.services.archives import Archives
 from app.services.audit import Audit
+from app.services.audit_search import AuditSearch
 from app.services.audit_trail import AuditTrail
+from app.services.audit_verification import AuditVerification
 from app.services.authorization import Authorization
 from app.services.backup import Backup
+from app.services.condition import Condition
 from app.services.follower import Follower
 from app.services.grants import Grants
 from app.services.ingestion import Ingestion
@@ -38,12 +43,25 @@ from app.services.leases import Leases
 from app.services.limits import Limits
 from app.services.look import Look
 from app.services.papers import Papers
+from app.services.profiles import Profiles
 from app.services.proof import Proof
 from app.services.purge import Purge
 from app.services.reports import Reports
 from app.services.rules import SiteRules
+from app.services.second_factor import SecondFactor
+from app.services.selection import Selection
+from app.services.sharing import Sharing
+from app.services.search_words import SearchWords
+from app.services.sheets import Sheets
 from app.services.site import Site
 from app.services.staff import StaffAccounts
+from app.services.staff_links import StaffLinks
+from app.services.staff_list import StaffList
+from app.services.staff_passwords import StaffPasswords
+from app.services.staff_proof import StaffProof
+from app.services.staff_sessions import StaffSessions
+from app.services.staff_tokens import StaffTokens
+from app.services.timeline import Timeline
 from app.services.visits import Visits
 from app.services.worklist import Worklist
 
@@ -66,6 +84,9 @@ class Services:
     orthancs: dict[str, Orthanc]
     audit: Audit
     trail: AuditTrail
+    audit_search: AuditSearch
+    audit_verification: AuditVerification
+    condition: Condition
     purge: Purge
     archives: Archives
     grants: Grants
@@ -76,11 +97,22 @@ class Services:
     authorization: Authorization
     look: Look
     staff: StaffAccounts
+    staff_sessions: StaffSessions
+    second_factor: SecondFactor
+    staff_links: StaffLinks
+    staff_tokens: StaffTokens
+    profiles: Profiles
+    staff_list: StaffList
     worklist: Worklist
+    selection: Selection
+    search_words: SearchWords
+    timeline: Timeline
     site: Site
     rules: SiteRules
     reports: Reports
     papers: Papers
+    sharing: Sharing
+    sheets: Sheets
     renderer: Renderer
     leases: Leases
     keys: Keys
@@ -95,6 +127,7 @@ class Services:
             self.leases,
             self.trail,
             self.purge,
+            self.search_words,
             self.settings,
             self.clock,
         )
@@ -126,13 +159,20 @@ def build(settings: Settings, session: Session, engine: Engine, crypto: Crypto, 
     own_session = sessionmaker(engine, expire_on_commit=False)
     orthancs = {archive.name: Orthanc(archive) for archive in settings.archives}
     audit = Audit(own_session, crypto)
-    trail = AuditTrail(own_session, crypto, audit, HeadFile(settings.audit_head))
+    audit_verification = AuditVerification(own_session, crypto, audit)
+    trail = AuditTrail(own_session, audit, audit_verification, HeadFile(settings.audit_head))
     limits = Limits(own_session, audit)
-    grants = Grants(session, crypto, audit, settings)
+    rules = SiteRules(session, audit)
+    grants = Grants(session, crypto, audit, settings, rules)
     renderer = Renderer(workers=1)
     site = Site(session, audit, settings)
-    rules = SiteRules(session, audit)
+    papers = Papers(session, grants, site, PaperTemplates(), renderer, audit, settings)
     archives = Archives(own_session, orthancs, audit)
+    worklist = Worklist(session)
+    second_factor = SecondFactor(own_session, crypto, audit, settings)
+    staff_sessions = StaffSessions(own_session, crypto, audit, second_factor)
+    passwords = StaffPasswords(own_session, crypto, audit, settings)
+    staff = StaffAccounts(own_session, audit, passwords)
     return Services(
         settings=settings,
         clock=clock,
@@ -141,21 +181,44 @@ def build(settings: Settings, session: Session, engine: Engine, crypto: Crypto, 
         orthancs=orthancs,
         audit=audit,
         trail=trail,
+        audit_search=AuditSearch(own_session),
+        audit_verification=audit_verification,
+        condition=Condition(own_session),
         purge=Purge(own_session, audit, trail, settings),
         archives=archives,
         grants=grants,
-        ingestion=Ingestion(session, orthancs, grants, audit),
+        ingestion=Ingestion(session, orthancs, grants, audit, rules),
         limits=limits,
         proof=Proof(own_session, crypto, audit, limits),
         visits=Visits(own_session, crypto, audit, settings),
         authorization=Authorization(engine, crypto, settings),
         look=Look(orthancs),
-        staff=StaffAccounts(session, own_session, crypto, audit),
-        worklist=Worklist(session),
+        staff=staff,
+        staff_sessions=staff_sessions,
+        second_factor=second_factor,
+        staff_links=StaffLinks(own_session, crypto, audit, passwords, staff_sessions),
+        staff_tokens=StaffTokens(own_session, crypto, audit),
+        profiles=Profiles(own_session, crypto, audit, StaffProof(own_session, crypto, audit, second_factor)),
+        staff_list=StaffList(session),
+        worklist=worklist,
+        selection=Selection(worklist, grants),
+        search_words=SearchWords(own_session),
+        timeline=Timeline(session),
         site=site,
         rules=rules,
         reports=Reports(session, audit),
-        papers=Papers(session, grants, site, PaperTemplates(), renderer, audit, settings),
+        papers=papers,
+        sharing=Sharing(
+            session,
+            grants,
+            rules,
+            site,
+            Mail(settings.mail, settings.base_url),
+            LetterTemplates(),
+            audit,
+            settings,
+        ),
+        sheets=Sheets(session, grants, papers, settings),
         renderer=renderer,
         leases=Leases(own_session, f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"),
         keys=Keys(own_session, audit, settings),

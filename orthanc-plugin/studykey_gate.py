@@ -1,12 +1,15 @@
-"""The gate: what stands inside Orthanc and lets a viewer token see exactly its study.
+"""The gate: what stands inside Orthanc. A patient's token sees exactly its study, staff and devices do what
+their roles allow, nobody else gets in.
 
 Loaded by Orthanc's Python plugin ("PythonScript"), standard library only, Python 3.9 or later. It owns
 (a) the nudge: when Orthanc calls a study stable, Studykey is told, so that its sheet is ready at once;
-(b) the filter: every HTTP request passes ROWS below. Whatever no row allows is refused (403).
+(b) the filter: every HTTP request passes one of two tables. ROWS is for viewer tokens (one study each), DEEDS
+for whoever has an account: a token that begins with one of ACCOUNT, or a device's Basic credentials.
+Whatever no row allows is refused (403). Sections: the two tables, settings, talking to Studykey, the filter.
 
 It refuses to guess: no study found, two studies under one UID, an unknown query key, Studykey silent, a
-setting missing or any error in here all mean 403. It keeps no list of tokens: Studykey answers, and its
-answer is kept for `validity` seconds.
+setting missing or any error in here all mean 403. It keeps no list of tokens and knows no roles: Studykey
+answers, and its answer is kept for `validity` seconds.
 Settings: the section "Studykey" of Orthanc's own configuration, see README.md beside this file.
 """
 
@@ -32,7 +35,7 @@ import orthanc  # type: ignore[import-not-found]  # offered by Orthanc itself; t
 VERSION = "0.1.0"
 VIEW, DOWNLOAD = "view", "download"
 
-# ---------------------------------------------------------------- the table that an auditor reads
+# ---------------------------------------------------------------- table 1: what a viewer token may read
 # Shapes of the parts of a path. Orthanc decodes %xx, folds // and resolves .. before it asks us.
 UID = r"[0-9]+(?:\.[0-9]+)*"
 ORTHANC_ID = r"[0-9a-f]{8}(?:-[0-9a-f]{8}){4}"
@@ -40,6 +43,19 @@ PARTS = {
     "study-uid": UID, "series-uid": UID, "instance-uid": UID,
     "study-id": ORTHANC_ID, "series-id": ORTHANC_ID, "instance-id": ORTHANC_ID,
     "frame": "[0-9]{1,6}", "frames": "[0-9]{1,6}(?:,[0-9]{1,6})*", "bulk": "[0-9A-Fa-f/]{1,200}",
+    # Of the second table alone
+    "level": "patients|studies|series|instances", "id": ORTHANC_ID, "uuid": "[0-9a-f-]{36}", "name": "[^/]+",
+    "members": "patient|study|studies|series|instances", "tail": "(?:/.*)?",
+    "facts": "module|module-patient|shared-tags|instances-tags|statistics|metadata|labels|protected|ordered-slices"
+             "|ohif-dicom-json",
+    "inside": "content|header|pdf|frames|image-uint8|image-uint16|image-int16",
+    "about": "system|statistics|changes|tools/now|tools/now-local|tools/generate-uid",
+    "question": "find|lookup|count-resources|bulk-content",
+    "copy": "archive|media|attachments|numpy|matlab",
+    "change": "modify|merge|split", "transmit": "store|store-straight", "fetch": "qido|wado|get|retrieve",
+    "inquire": "echo|query|move|get|find|find-patient|find-study|find-series|find-instance|find-worklist",
+    "partners": "modalities|peers", "tool": "default-encoding|dicom-conformance|log-level[a-z-]*|metrics[a-z-]*",
+    "machinery": "modalities|peers|jobs|plugins|changes|exports|queries|transfers|storage-commitment",
 }  # fmt: skip
 
 # Shapes of query values, which arrive undecoded. No UID may be empty, a list, or hold a % sign.
@@ -117,6 +133,74 @@ ROWS = (
     Row("/instances/{instance-id}/file", LINK, "instance-id", DOWNLOAD),
     Row("/instances/{instance-id}/attachments/dicom/data", LINK, "instance-id", DOWNLOAD),
 )
+
+# ---------------------------------------------------------------- table 2: what an account may do
+ACCOUNT = ("staff~", "device~")  # how the tokens of people and devices begin
+
+
+class Deed(NamedTuple):
+    """What an account may do if it has one of the permissions in ``needs``. The first row that fits decides."""
+
+    needs: str
+    methods: str
+    path: str
+    by_link: bool = False  # the token may also stand in the query
+
+
+_ONE = "/{level}/{id}"
+DEEDS = (
+    # Looking and taking copies: what a viewer token may of one study, these may of all
+    *(Deed(row.needs, "GET", row.path, "token" in row.keys) for row in ROWS),
+    Deed("view", "GET", "/{level}"),
+    Deed("view", "GET", _ONE),
+    Deed("view", "GET", _ONE + "/{members}"),
+    Deed("view", "GET", _ONE + "/{facts}"),
+    Deed("view", "GET", _ONE + "/metadata/{name}"),
+    Deed("view", "GET", _ONE + "/labels/{name}"),
+    Deed("view", "GET", "/instances/{id}/{inside}{tail}"),
+    Deed("view", "GET", "/{about}"),
+    Deed("view", "POST", "/tools/{question}"),
+    Deed("view", "GET", "/jobs/{uuid}"),
+    Deed("download", "GET", _ONE + "/{copy}{tail}", by_link=True),
+    Deed("download", "GET", "/jobs/{uuid}/{copy}"),
+    Deed("download", "POST", _ONE + "/{copy}"),
+    Deed("download", "POST", "/tools/create-{copy}"),
+    # Storing, through the REST API and STOW-RS (PS3.18 10.5)
+    Deed("upload", "POST", "/instances"),
+    Deed("upload", "POST", "/dicom-web/studies"),
+    Deed("upload", "POST", _STUDY),
+    # Changing. Orthanc lets a modification drop its source ("KeepSource": false): who may modify can replace.
+    Deed("modify", "POST", _ONE + "/{change}"),
+    Deed("modify", "PUT", _ONE + "/metadata/{name}"),
+    Deed("modify", "POST", "/tools/create-dicom"),
+    Deed("modify", "POST", "/tools/bulk-modify"),
+    Deed("anonymize", "POST", _ONE + "/anonymize"),
+    Deed("anonymize", "POST", "/tools/bulk-anonymize"),
+    Deed("edit-labels", "PUT DELETE", _ONE + "/labels/{name}"),
+    # Other servers
+    Deed("send", "POST", "/{partners}/{name}/{transmit}"),
+    Deed("send", "POST", "/dicom-web/servers/{name}/stow"),
+    Deed("send", "POST", "/transfers/send"),
+    Deed("send q-r-remote-modalities", "GET", "/{partners}"),
+    Deed("send q-r-remote-modalities", "GET", "/dicom-web/servers"),
+    Deed("q-r-remote-modalities", "POST", "/modalities/{name}/{inquire}"),
+    Deed("q-r-remote-modalities", "POST", "/dicom-web/servers/{name}/{fetch}"),
+    Deed("q-r-remote-modalities", "GET POST", "/queries{tail}"),
+    # Deleting
+    Deed("delete", "DELETE", _ONE),
+    Deed("delete", "DELETE", _ONE + "/metadata/{name}"),
+    Deed("delete", "DELETE", _ONE + "/attachments/{name}"),
+    Deed("delete", "DELETE", "/dicom-web/studies{tail}"),
+    Deed("delete", "POST", "/tools/bulk-delete"),
+    # Running this Orthanc
+    Deed("settings", "GET POST PUT DELETE", "/{machinery}{tail}"),
+    Deed("settings", "GET POST PUT DELETE", "/dicom-web/servers{tail}"),
+    Deed("settings", "GET PUT", "/tools/{tool}"),
+    # Scripts, reset, shutdown, and whatever else this Orthanc and its plugins can do: administrators alone
+    Deed("all", "GET POST PUT DELETE", "{tail}"),
+)
+
+# ---------------------------------------------------------------- what is open, and to which websites
 SIGN_IN = "/studykey-sign-in"  # open: asks the site's own users for their password, then Orthanc Explorer
 # A viewer's folder is open to all, so it may never be one of Orthanc's own.
 NEVER_STATIC = frozenset({
@@ -124,6 +208,12 @@ NEVER_STATIC = frozenset({
     "plugins", "queries", "series", "statistics", "storage-commitment", "studies", "system", "tools",
     "transfers", "ui", "wado",
 })  # fmt: skip
+# Other websites whose pages may send requests here, as browsers name them (Origin). A first label * stands for one
+# or more whole labels, and two or more have to follow it; an address has no star.
+LABEL = "[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+LABELS = rf"{LABEL}(?:\.{LABEL})*"
+HOST = rf"\*\.{LABELS}\.(?=[a-z0-9_-]*[a-z]){LABEL}|{LABELS}|\[[0-9a-f:.]+\]"
+ORIGIN = rf"https?://(?:{HOST})(?::[1-9][0-9]{{0,4}})?"
 
 
 # ---------------------------------------------------------------- settings
@@ -140,6 +230,7 @@ class Settings(NamedTuple):
     ohif_index: str = ""
     dicom_web_root: str = "/dicom-web"
     wado_root: str = "/wado"
+    allowed_origins: str = r"(?!)"  # a regular expression; this one fits nothing
 
 
 def read_settings(configuration: str) -> tuple[Settings, list[str]]:
@@ -164,6 +255,12 @@ def read_settings(configuration: str) -> tuple[Settings, list[str]]:
             folders.append(folder)
         else:
             wrong.append(f"StaticFolders: {folder!r} is not a viewer's folder like /ohif/, left out")
+    origins = []
+    for origin in section.get("AllowedOrigins") or []:
+        if re.fullmatch(ORIGIN, str(origin)):
+            origins.append(re.escape(origin).replace(r"\*", LABELS))
+        else:
+            wrong.append(f"AllowedOrigins: {origin!r} is no origin like https://*.example.org, left out")
     timeout = section.get("TimeoutSeconds", 2)
     if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not 0.1 <= timeout <= 10:
         wrong.append("TimeoutSeconds must be 0.1 to 10, using 2")
@@ -172,13 +269,13 @@ def read_settings(configuration: str) -> tuple[Settings, list[str]]:
         url.rstrip("/"), username, password, tuple(users), tuple(folders), float(timeout),
         section.get("Nudge", True) is True, str(section.get("OhifIndex") or ""),
         "/" + str(web.get("Root") or "/dicom-web/").strip("/"),
-        "/" + str(web.get("WadoRoot") or "/wado").strip("/"),
+        "/" + str(web.get("WadoRoot") or "/wado").strip("/"), "|".join(origins) or r"(?!)",
     ), wrong  # fmt: skip
 
 
 # ---------------------------------------------------------------- talking to Studykey
 class Studykey:
-    """Studykey's internal door: may this token, and the two signals."""
+    """Studykey's internal door: may this token, what may this account, and the two signals."""
 
     PENDING, ANSWERS = 500, 10_000
     LONGEST_VALIDITY, OUTAGE = 60, 1  # seconds
@@ -188,7 +285,10 @@ class Studykey:
         # Orthanc's own HTTP threads have a stack of 100 KB: Python's name look-up, TLS or a lazy import could
         # overflow it and crash Orthanc (seen with nested JSON). So calls are made on threads of ours.
         self._callers = futures.ThreadPoolExecutor(16, thread_name_prefix="studykey")
-        self._answers: OrderedDict[tuple[str, str, str], tuple[float, bool]] = OrderedDict()
+        # Passwords cost Studykey a slow hash: whoever tries many here doesn't hold up the tokens.
+        self._provers = futures.ThreadPoolExecutor(4, thread_name_prefix="studykey-password")
+        self._answers: OrderedDict[tuple[str, str, str], tuple[float, Any]] = OrderedDict()
+        self._asking: dict[tuple[str, str, str], futures.Future[tuple[float, Any]]] = {}
         self._answers_lock = threading.Lock()
         self._pending: OrderedDict[tuple[str, str], dict[str, Any]] = OrderedDict()
         self._wake = threading.Condition()
@@ -217,38 +317,64 @@ class Studykey:
 
     def grants(self, token: str, token_key: str, study: Study, permission: str) -> bool:
         """Return whether the token may use the study, as answered now or less than `validity` seconds ago."""
-        key, asked_at = (token, study.orthanc_id, permission), time.monotonic()
-        with self._answers_lock:
-            until, granted = self._answers.get(key, (0.0, False))
-        if asked_at < until:
-            return granted
         question = {
             "dicom-uid": study.uid, "level": "study", "method": "get", "orthanc-id": study.orthanc_id,
             "server-id": None, "token-key": token_key, "token-value": token, "permission": permission,
         }  # fmt: skip
-        call = self._callers.submit(self._ask, question)
+        key = (token, study.orthanc_id, permission)
+        return self._answer(key, self._callers, "/tokens/validate", question) is True
+
+    def permissions(self, credential: str, token_key: str, address: str) -> frozenset[str]:
+        """Return what an account may do, as answered now or less than `validity` seconds ago; ``credential``:
+        a token of ACCOUNT, or a Basic header."""
+        question = {"server-id": None, "token-key": token_key, "token-value": credential, "address": address}
+        pool = self._callers if credential.startswith(ACCOUNT) else self._provers
+        return self._answer((credential, "", ""), pool, "/user/get-profile", question) or frozenset()
+
+    def _answer(
+        self, key: tuple[str, str, str], pool: futures.Executor, path: str, question: Mapping[str, Any]
+    ) -> Any:
+        """Ask once for all requests that want to know the same at the same time; None when there is no answer."""
+        with self._answers_lock:
+            until, answer = self._answers.get(key, (0.0, None))
+            if time.monotonic() < until:
+                return answer
+            call = self._asking.get(key)
+            if call is None:
+                call = self._asking[key] = pool.submit(self._ask, path, question)
+                call.add_done_callback(lambda _: self._asking.pop(key, None))
         try:
-            granted, validity = call.result(self._settings.timeout_seconds)
+            until, answer = call.result(self._settings.timeout_seconds)
         except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError, RecursionError,
-                futures.TimeoutError) as error:  # fmt: skip
+                futures.TimeoutError, futures.CancelledError) as error:  # fmt: skip
             # An outage is remembered for a second: threads waiting for a silent Studykey would fill Orthanc.
             call.cancel()
             self._complain(error)
-            granted, validity, asked_at = False, self.OUTAGE, time.monotonic()
-        if validity > 0:
-            with self._answers_lock:
-                self._answers[key] = (asked_at + min(validity, self.LONGEST_VALIDITY), granted)
-                self._answers.move_to_end(key)
-                while len(self._answers) > self.ANSWERS:
-                    self._answers.popitem(last=False)
-        return granted
+            until, answer = time.monotonic() + self.OUTAGE, None
+        with self._answers_lock:
+            self._answers[key] = until, answer
+            self._answers.move_to_end(key)
+            while len(self._answers) > self.ANSWERS:
+                self._answers.popitem(last=False)
+        return answer
 
-    def _ask(self, question: Mapping[str, Any]) -> tuple[bool, int]:
-        answer = json.loads(self.post("/tokens/validate", question))
-        granted, validity = answer["granted"] is True, answer["validity"]
+    def _ask(self, path: str, question: Mapping[str, Any]) -> tuple[float, Any]:
+        """Return until when the answer counts, and the answer: a bool, or a set of permissions."""
+        asked_at = time.monotonic()
+        told = json.loads(self.post(path, question))
+        answer: Any = told["granted"] is True if path == "/tokens/validate" else self._permissions(told)
+        validity = told["validity"]
         if type(validity) is not int or validity < 0:
             raise ValueError("validity is not a number of seconds")
-        return granted, validity
+        return asked_at + min(validity, self.LONGEST_VALIDITY), answer
+
+    @staticmethod
+    def _permissions(profile: Mapping[str, Any]) -> frozenset[str]:
+        """Those that hold for all studies: this gate knows no labels, so it honours no narrower profile."""
+        permissions, labels = profile["permissions"], profile["authorized-labels"]
+        if not isinstance(permissions, list) or not isinstance(labels, list):
+            raise ValueError("no list of permissions or labels")
+        return frozenset(str(name) for name in permissions) if "*" in labels else frozenset()
 
     def tell_stable(self, orthanc_id: str) -> None:
         """Queue a nudge; returns at once. A lost one is harmless: Studykey also follows /changes."""
@@ -280,7 +406,8 @@ class Studykey:
     def stop(self) -> None:
         """Let the thread end; what is still queued is dropped."""
         self._stopping.set()
-        self._callers.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._callers, self._provers):
+            pool.shutdown(wait=False, cancel_futures=True)
         with self._wake:
             self._wake.notify_all()
 
@@ -345,6 +472,9 @@ class Gate:
     def __init__(self, settings: Settings, studykey: Studykey) -> None:
         self._settings, self._studykey = settings, studykey
         self._rows = [(self._pattern(row.path), row) for row in ROWS]
+        self._deeds = [(frozenset(deed.methods.split()), self._pattern(deed.path), deed) for deed in DEEDS]
+        self._methods = {getattr(orthanc.HttpMethod, name): name for name in ("GET", "POST", "PUT", "DELETE")}
+        self._origins = re.compile(settings.allowed_origins)
 
     def _pattern(self, path: str) -> re.Pattern[str]:
         roots = {"/dicom-web": self._settings.dicom_web_root, "/wado": self._settings.wado_root}
@@ -361,24 +491,51 @@ class Gate:
     def allows(self, uri: str, **request: Any) -> bool:
         """Answer Orthanc's question. Any error means no; the log names its kind only, never its text."""
         try:
-            return self._decide(uri, request["method"] == orthanc.HttpMethod.GET, request) is True
+            return self._decide(uri, self._methods[request["method"]], request) is True
         except Exception as error:  # noqa: BLE001 - Orthanc would answer 500 and keep no promise
             orthanc.LogError(f"Studykey gate: refused after an unexpected {type(error).__name__}")
             return False
 
-    def _decide(self, uri: str, is_get: bool, request: Mapping[str, Any]) -> bool:
+    def _decide(self, uri: str, method: str, request: Mapping[str, Any]) -> bool:
+        headers, query = request.get("headers") or {}, dict(request.get("get") or {})
+        is_get, site = method == "GET", headers.get("sec-fetch-site")
+        if self._is_foreign(headers):
+            return False
         if is_get and (uri == SIGN_IN or uri.startswith(self._settings.static_folders)):
             return True
-        headers, query = request.get("headers") or {}, dict(request.get("get") or {})
-        if is_site_user(self._settings.users, headers):
-            # A browser that remembers the password would send it along with another site's form, too.
-            return is_get or headers.get("sec-fetch-site") not in ("cross-site", "same-site")
-        if not is_get or not self._settings.url:
+        if is_basic(headers):
+            # A browser that remembers a password sends it along with another website's links and forms, too.
+            if site == "cross-site" or (site == "same-site" and not is_get):
+                return False
+            if is_site_user(self._settings.users, headers):
+                return True
+        if not self._settings.url:
+            return False
+        credential, token_key = account_credential(headers, query)
+        if credential:
+            return self._deed_allows(uri, method, credential, token_key, str(request.get("ip") or ""))
+        if not is_get:
             return False
         for pattern, row in self._rows:
             parts = pattern.fullmatch(uri)
             if parts:
                 return self._row_allows(row, parts.groupdict(), headers, query)
+        return False
+
+    def _is_foreign(self, headers: Mapping[str, str]) -> bool:
+        """Return whether a browser names another website (Origin) that is not allowed; "null" is one, too."""
+        origin, host = headers.get("origin"), headers.get("host") or "nowhere"
+        if origin is None or (headers.get("sec-fetch-site") == "same-origin" and origin != "null"):
+            return False
+        return origin not in ("http://" + host, "https://" + host) and not self._origins.fullmatch(origin)
+
+    def _deed_allows(self, uri: str, method: str, credential: str, token_key: str, address: str) -> bool:
+        for methods, pattern, deed in self._deeds:
+            if method in methods and pattern.fullmatch(uri):
+                if token_key == "token" and not deed.by_link:
+                    return False
+                may = self._studykey.permissions(credential, token_key, address)
+                return not may.isdisjoint(deed.needs.split())
         return False
 
     def _row_allows(
@@ -409,13 +566,26 @@ class Gate:
         return study if study and study.uid == value else None
 
 
+def is_basic(headers: Mapping[str, str]) -> bool:
+    """Return whether the request brings Basic credentials, right or wrong."""
+    return headers.get("authorization", "").partition(" ")[0].lower() == "basic"
+
+
+def account_credential(headers: Mapping[str, str], query: Mapping[str, str]) -> tuple[str, str]:
+    """Return what somebody with an account brings, and where it stood; empty for everybody else."""
+    if is_basic(headers):
+        header = headers["authorization"]
+        return (header, "Authorization") if len(header) <= 1000 else ("", "")
+    token, token_key = viewer_token(headers, query)
+    return (token, token_key) if token.startswith(ACCOUNT) else ("", "")
+
+
 def is_site_user(users: Iterable[bytes], headers: Mapping[str, str]) -> bool:
     """Return whether the Basic credentials are those of a configured client; takes equally long for all."""
-    scheme, _, value = headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "basic":
+    if not is_basic(headers):
         return False
     try:
-        given = base64.b64decode(value.strip(), validate=True)
+        given = base64.b64decode(headers["authorization"].partition(" ")[2].strip(), validate=True)
     except (binascii.Error, ValueError):
         return False
     return sum(hmac.compare_digest(given, user) for user in users) > 0  # any() would stop at the first
@@ -474,7 +644,8 @@ def install() -> None:
     if settings.ohif_index:
         orthanc.RegisterRestCallback("/ohif/viewer", ohif)
     studykey.start()
-    orthanc.LogWarning(f"Studykey gate {VERSION} stands in front of {len(ROWS)} kinds of requests")
+    rows = f"{len(ROWS)} rows for viewer tokens, {len(DEEDS)} for accounts"
+    orthanc.LogWarning(f"Studykey gate {VERSION} stands in front of Orthanc: {rows}")
 
 
 install()

@@ -7,8 +7,11 @@ const { code, day, password, with_password: withPassword } = form.elements;
 const codeField = form.querySelector("[data-code-field]");
 const codeError = document.getElementById("code-error");
 
+// The end of a QR's or a mail's address: "!p", a password is asked for; "!p=" and ten digits, here it is.
+const MARKER = /!p(?:=(\d{10}))?$/i;
+const passwordIn = (text) => text.match(MARKER)?.[1] ?? "";
 // What was meant: any width of letters, any case, O for 0, I and L for 1, separators and a whole QR address ignored.
-const fromAddress = (text) => text.replace(/^.*#/s, "").replace(/!p$/i, "");
+const fromAddress = (text) => text.replace(/^.*#/s, "").replace(MARKER, "");
 const read = (text) => fromAddress(text).normalize("NFKC").toUpperCase()
   .replace(/[\s\p{P}\p{S}\p{Cf}]/gu, "").replace(/O/g, "0").replace(/[IL]/g, "1");
 const group = (symbols) => symbols.replace(/(.{4})(?=.)/g, "$1-");
@@ -39,11 +42,18 @@ const show = (message) => {
   if (message) code.setAttribute("aria-invalid", "true"); else code.removeAttribute("aria-invalid");
 };
 
+// A password that a link carries is sent, and shown only to whoever opens its field.
+const takePassword = (text) => {
+  if (passwordIn(text)) password.value = passwordIn(text);
+  else if (MARKER.test(text)) withPassword.checked = true;
+};
+
 // Dashes come only while typing at the end, and never during an input method's composition: the caret stays put
 // and deleting works as everywhere.
 code.addEventListener("input", (event) => {
   const atEnd = code.selectionStart === code.value.length;
   if (event.isComposing || !atEnd || !event.inputType?.startsWith("insert")) return;
+  takePassword(code.value); // a whole address was pasted
   const typed = fromAddress(code.value).toUpperCase();
   const symbols = typed.replace(/[\s\p{P}]/gu, "");
   const ownDash = /[\s\p{P}]$/u.test(typed) && symbols.length > 0 && symbols.length % 4 === 0;
@@ -76,7 +86,7 @@ form.addEventListener("submit", (event) => {
   }
 });
 
-// The QR holds /#CODE or /#CODE!p (the sheet shows a password). A fragment that names a field is one of our own links.
+// The QR holds /#CODE or /#CODE!p (the sheet shows a password), a mail perhaps /#CODE!p=PASSWORD. A fragment that names a field is one of our own links.
 const takeFragment = () => {
   let fragment = location.hash.slice(1);
   try { fragment = decodeURIComponent(fragment); } catch { /* stays as it is; the check below refuses it */ }
@@ -84,11 +94,14 @@ const takeFragment = () => {
   history.replaceState(null, "", location.pathname + location.search);
   const symbols = read(fragment);
   code.value = group(symbols);
-  if (/!p$/i.test(fragment)) withPassword.checked = true;
+  takePassword(fragment);
   const problem = problemWith(symbols);
   show(problem);
-  form.querySelector("[data-code-status]").textContent = problem ? "" : form.dataset.filled;
-  (problem ? code : day).focus();
+  const { filled, filledAsking, filledBoth } = form.dataset;
+  const words = passwordIn(fragment) ? filledBoth : MARKER.test(fragment) ? filledAsking : filled;
+  form.querySelector("[data-code-status]").textContent = problem ? "" : words;
+  const next = passwordIn(fragment) ? form.querySelector("button[name=go]") : day;
+  (problem ? code : next).focus();
   return true;
 };
 const filled = takeFragment();

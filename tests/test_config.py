@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from app.config import Mode, Settings, SettingsError
+from app.config_mail import Tls
 from app.domain.grants import Kind, Policy
 
 PASSWORD, GATE_PASSWORD = "service-secret-0123", "gate-secret-456789"
@@ -46,7 +47,15 @@ def test_production_is_what_one_gets_without_asking() -> None:
     assert settings.validity == timedelta(seconds=5)
 
 
+SMTP = {"SMTP_HOST": "post.example.org", "SMTP_FROM": "images@example.org"}
 REFUSALS = [
+    ({**SMTP, "SMTP_FROM": ""}, r"STUDYKEY_SMTP_FROM has to be one address"),
+    ({**SMTP, "SMTP_FROM": "a@example.org, b@example.org"}, r"STUDYKEY_SMTP_FROM has to be one address"),
+    ({**SMTP, "SMTP_TLS": "none"}, r"STUDYKEY_SMTP_TLS none is for a mail server on this machine"),
+    ({**SMTP, "SMTP_HOST": "10.0.0.5", "SMTP_TLS": "none"}, r"STUDYKEY_SMTP_TLS none is for"),
+    ({**SMTP, "SMTP_TLS": "ssl"}, r"A setting can't be read"),
+    ({**SMTP, "SMTP_PORT": "0"}, r"STUDYKEY_SMTP_PORT has to be 1 to 65535"),
+    ({**SMTP, "SMTP_USERNAME": "studykey"}, r"SMTP_USERNAME and STUDYKEY_SMTP_PASSWORD go together"),
     ({"BASE_URL": ""}, r"STUDYKEY_BASE_URL is missing"),
     ({"BASE_URL": "http://portal.example.org"}, r"STUDYKEY_BASE_URL has to begin with https://"),
     ({"CLINIC_NAME": ""}, r"STUDYKEY_CLINIC_NAME and STUDYKEY_CLINIC_PHONE are missing"),
@@ -265,3 +274,43 @@ def test_settings_never_change_while_studykey_runs_and_copies_are_checked_again(
 def test_the_printed_address_never_ends_with_a_slash(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STUDYKEY_BASE_URL", "https://portal.example.org/")
     assert Settings.from_env().base_url == "https://portal.example.org"
+
+
+def test_without_a_mail_server_nothing_is_mailed() -> None:
+    assert Settings.from_env().mail is None
+
+
+@pytest.mark.parametrize(
+    ("wanted", "port", "tls"),
+    [
+        ({}, 587, Tls.STARTTLS),
+        ({"SMTP_TLS": "tls"}, 465, Tls.TLS),
+        ({"SMTP_TLS": "tls", "SMTP_PORT": "2465"}, 2465, Tls.TLS),
+        ({"SMTP_TLS": "none", "SMTP_HOST": "localhost"}, 25, Tls.NONE),
+        ({"SMTP_TLS": "none", "SMTP_HOST": "127.0.0.1"}, 25, Tls.NONE),
+        ({"SMTP_TLS": "none", "SMTP_HOST": "::1"}, 25, Tls.NONE),
+    ],
+)
+def test_mail_goes_over_tls_unless_the_server_is_on_this_machine(
+    monkeypatch: pytest.MonkeyPatch, wanted: dict[str, str], port: int, tls: Tls
+) -> None:
+    for name, value in (SMTP | wanted).items():
+        monkeypatch.setenv(f"STUDYKEY_{name}", value)
+
+    mail = Settings.from_env().mail
+
+    assert mail is not None and (mail.port, mail.tls, mail.sender) == (port, tls, "images@example.org")
+
+
+def test_the_mail_servers_password_can_stand_in_a_file_and_in_no_log(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "smtp").write_text("post-secret-0123\n")
+    for name, value in (SMTP | {"SMTP_USERNAME": "studykey"}).items():
+        monkeypatch.setenv(f"STUDYKEY_{name}", value)
+    monkeypatch.setenv("STUDYKEY_SMTP_PASSWORD_FILE", str(tmp_path / "smtp"))
+
+    settings = Settings.from_env()
+
+    assert settings.mail is not None and settings.mail.password == "post-secret-0123"
+    assert "post-secret" not in repr(settings)

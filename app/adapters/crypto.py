@@ -125,6 +125,31 @@ class Crypto:
         symbols, digits = json.loads(clear)
         return AccessCode(symbols), Password(digits)
 
+    # Secrets of second factors, and the codes that take their place.
+
+    def seal_text(self, context: str, text: str) -> tuple[str, bytes]:
+        """(key id, nonce and ciphertext), bound to ``context`` (AES-256-GCM, NIST SP 800-38D)."""
+        key = self._ring.newest("sealing")
+        nonce = secrets.token_bytes(12)
+        return key.kid, nonce + AESGCM(key.secret).encrypt(nonce, text.encode(), context.encode())
+
+    def unseal_text(self, context: str, kid: str, sealed: bytes) -> str:
+        """Raises KeyError for a retired key, ValueError for a seal that is broken or of another context."""
+        key = self._ring.get("sealing", kid)
+        try:
+            return AESGCM(key.secret).decrypt(sealed[:12], sealed[12:], context.encode()).decode()
+        except InvalidTag:
+            raise ValueError("the seal is broken") from None
+
+    @property
+    def sealing_kid(self) -> str:
+        """The id of the key for new seals."""
+        return self._ring.newest("sealing").kid
+
+    def recovery_mac(self, kid: str, staff_id: int, symbols: str) -> bytes:
+        """HMAC-SHA256 of an account's recovery code. Raises KeyError for a retired key."""
+        return _mac(self._ring.get("pepper", kid).secret, "recovery", f"{staff_id}|{symbols}".encode())
+
     # Signatures: an own salt per purpose, so that no token serves another purpose.
 
     def sign(self, purpose: str, value: str) -> str:

@@ -70,6 +70,15 @@ def data_uri(png: bytes) -> str:
     return "data:image/png;base64," + base64.b64encode(png).decode()
 
 
+def size_mm(png: bytes) -> tuple[float, float]:
+    """Width and height on paper of what ``prepare`` made, as ``.logo`` of paper.css has them: within 55 × 17 mm,
+    at 96 pixels an inch where it is smaller."""
+    with Image.open(BytesIO(png), formats=["PNG"]) as image:
+        width, height = (pixels * 25.4 / 96 for pixels in image.size)
+    scale = min(1.0, 55 / width, 17 / height)
+    return width * scale, height * scale
+
+
 def _decode(upload: bytes) -> Image.Image:
     try:
         # Opening reads the header only: the size is known before anything is decoded.

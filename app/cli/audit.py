@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import os
 import sys
 from collections.abc import Iterator
@@ -19,11 +17,8 @@ from app.cli.context import ACTOR, main, open_services
 from app.domain.audit_chain import Head
 from app.domain.events import Event
 from app.services.audit import StoreUnavailable
-from app.services.audit_trail import Entry
-
-COLUMNS = ("row", "at", "event", "actor", "address", "grant", "study", "details", "mac")
-# What a spreadsheet takes for the beginning of a formula (OWASP, "CSV Injection").
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+from app.services.audit_export import Style, lines
+from app.services.audit_search import Wish
 
 
 @main.group()
@@ -70,7 +65,7 @@ def audit_verify(heads: tuple[str, ...]) -> None:
 
 
 @audit.command("export")
-@click.option("--format", "style", type=click.Choice(["jsonl", "csv"]), default="jsonl")
+@click.option("--format", "style", type=click.Choice([style.value for style in Style]), default="jsonl")
 @click.option("--since", type=click.DateTime(), help="From then on (the clinic's time).")
 @click.option("--until", type=click.DateTime(), help="Before then.")
 @click.option("--grant", "ref", help="Of this grant only.")
@@ -80,7 +75,10 @@ def audit_verify(heads: tuple[str, ...]) -> None:
 def audit_export(
     style: str, since: datetime | None, until: datetime | None, ref: str | None, output: Path | None
 ) -> None:
-    """Write rows out, oldest first. That they were is a row of the trail too."""
+    """Write rows out, oldest first. That they were is a row of the trail too.
+
+    The last line says how many there were: a file without it is not complete.
+    """
     with open_services() as services:
         grant = services.grants.by_ref(ref) if ref else None
         if ref and grant is None:
@@ -100,8 +98,11 @@ def audit_export(
                 )
             except StoreUnavailable as error:
                 raise click.ClickException(f"{error}; nothing was written out.") from None
-            write = _write_csv if style == "csv" else _write_jsonl
-            rows = write(services.trail.entries(since=since, until=until, grant=grant), file)
+            wish = Wish(since=since, until=until, grant_id=grant.id if grant else None)
+            rows = -2 if style == Style.CSV else -1  # the lines that are no rows
+            for line in lines(services.audit_search.entries(wish), Style(style)):
+                file.write(line)
+                rows += 1
     click.echo(f"{rows} rows.", err=True)
 
 
@@ -116,35 +117,3 @@ def _opened(path: Path | None) -> Iterator[TextIO]:
         raise click.ClickException(f"{path} can't be made: {error.strerror}.") from None
     with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
         yield file
-
-
-def _values(entry: Entry) -> dict[str, object]:
-    at = entry.at.isoformat(timespec="microseconds")
-    named = (entry.row_id, at, entry.event, entry.actor, entry.address, entry.grant, entry.study)
-    return dict(zip(COLUMNS, (*named, entry.details, entry.mac.hex()), strict=True))
-
-
-def _write_jsonl(entries: Iterator[Entry], file: TextIO) -> int:
-    rows = 0
-    for entry in entries:
-        file.write(json.dumps(_values(entry), ensure_ascii=False) + "\n")
-        rows += 1
-    return rows
-
-
-def _write_csv(entries: Iterator[Entry], file: TextIO) -> int:
-    writer = csv.writer(file)
-    writer.writerow(COLUMNS)
-    rows = 0
-    for entry in entries:
-        values = _values(entry)
-        values["details"] = json.dumps(entry.details, ensure_ascii=False)
-        writer.writerow([_cell(value) for value in values.values()])
-        rows += 1
-    return rows
-
-
-def _cell(value: object) -> str:
-    """A text that a spreadsheet shows and doesn't reckon."""
-    text = "" if value is None else str(value)
-    return "'" + text if text.startswith(FORMULA) else text

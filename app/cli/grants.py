@@ -11,6 +11,7 @@ from app.models import Grant
 from app.services.grants import AlreadyRevoked
 from app.services.papers import Effect, GlyphsMissing, PrintRefused, Wish
 from app.services.site import LANGUAGES, PAPERS
+from app.services.study_search import Wanted
 from app.wiring import Services
 
 
@@ -120,7 +121,7 @@ _REFUSED = {
 def list_(search: str) -> None:
     """The newest stable studies, or those that match SEARCH, with their grants."""
     with open_services() as services:
-        for row in services.worklist.page(search=search).rows:
+        for row in services.worklist.page(Wanted(text=search), at=services.clock()).rows:
             name = row.patient_name.shown or "(no name)"
             click.echo(f"{row.grant_ref or '(no grant)':16}  {row.study_date}  {name}  {row.description}")
         for archive in services.archives.open_ones():

@@ -1,4 +1,4 @@
-"""What patients see of the clinic."""
+"""What patients see of the clinic, and its rules."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from pathlib import Path
 import click
 
 from app.cli.context import ACTOR, main, open_services
-from app.services.site import Unusable
+from app.services import rules
+from app.services.site import TEXTS, Unusable
 
 
 @main.group()
 def site() -> None:
-    """What patients see of the clinic: name, address, phone, colour, language, paper, logo."""
+    """What patients see of the clinic (name, address, phone, colour, language, paper, logo), and its rules."""
 
 
 @site.command("show")
@@ -20,7 +21,7 @@ def site_show() -> None:
     """Show the settings."""
     with open_services() as services:
         facts = services.site.facts()
-        for name in ("name", "address", "phone", "colour", "language", "paper"):
+        for name in TEXTS:
             click.echo(f"{name:9} {getattr(facts, name)!r}")
         click.echo(f"logo      {'yes' if facts.logo else 'none'}")
 
@@ -29,13 +30,38 @@ def site_show() -> None:
 @click.argument("name")
 @click.argument("value")
 def site_set(name: str, value: str) -> None:
-    """Set NAME to VALUE; for the logo, VALUE is an image file. In an address, \\n begins a new line."""
+    """Set NAME to VALUE; for the logo, VALUE is an image file or none. In an address, \\n begins a new line."""
     with open_services() as services:
         try:
-            if name == "logo":
+            if name == "logo" and value == "none":
+                services.site.remove_logo(at=services.clock(), actor=ACTOR)
+            elif name == "logo":
                 services.site.set_logo(Path(value).read_bytes(), at=services.clock(), actor=ACTOR)
             else:
                 text = value.replace("\\n", "\n")
                 services.site.set(name, text, at=services.clock(), actor=ACTOR)
         except (Unusable, OSError) as error:
+            raise click.ClickException(str(error)) from None
+
+
+@site.command("rules")
+def site_rules() -> None:
+    """Show the rules: sharing, signing in, which studies get a code by themselves."""
+    with open_services() as services:
+        now = services.rules.now()
+        for name in rules.NAMES:
+            value, default = getattr(now, name), getattr(rules.Rules, name)
+            note = "" if value == default else f"  (default: {rules.write(default) or 'none'})"
+            click.echo(f"{name:20} {rules.write(value) or 'none'}{note}")
+
+
+@site.command("rule")
+@click.argument("name", type=click.Choice(rules.NAMES))
+@click.argument("value")
+def site_rule(name: str, value: str) -> None:
+    """Set the rule NAME to VALUE: yes or no, a number, or a list with commas ("" for an empty one)."""
+    with open_services() as services:
+        try:
+            services.rules.set({name: value}, at=services.clock(), actor=ACTOR)
+        except Unusable as error:
             raise click.ClickException(str(error)) from None

@@ -12,7 +12,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -42,6 +42,7 @@ class GateSettings:
     users: Mapping[str, str] = field(repr=False)
     nudge: bool = True
     ohif_folder: Path | None = None
+    allowed_origins: Sequence[str] = ()
 
 
 class OrthancServer:
@@ -150,6 +151,7 @@ class OrthancServer:
             "StaticFolders": ["/ohif/", "/stone-webviewer/"],
             "TimeoutSeconds": 2,
             "Nudge": gate.nudge,
+            "AllowedOrigins": list(gate.allowed_origins),
         }
         if gate.ohif_folder is not None:
             section["OhifIndex"] = str(gate.ohif_folder.resolve() / "index.html")

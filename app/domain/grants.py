@@ -94,5 +94,9 @@ class Throttle:
     def locks_at(self, policy: Policy) -> int:
         return self.lock_with_password if policy.asks_password else self.lock_without_password
 
+    def is_locked(self, policy: Policy, *, failures: int, in_life: int) -> bool:
+        """Whether no try is compared any more until staff unlock."""
+        return failures >= self.locks_at(policy) or in_life >= self.lock_in_life
+
 
 THROTTLE = Throttle()

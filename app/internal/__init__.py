@@ -6,9 +6,11 @@ from flask import Flask
 
 
 def register(app: Flask) -> None:
-    from app.internal import authorization, errors, health, signals
+    from app.internal import access, authorization, errors, health, profiles, signals
 
+    access.init(app)
     app.register_blueprint(authorization.blueprint)
+    app.register_blueprint(profiles.blueprint)
     app.register_blueprint(signals.blueprint)
     app.register_blueprint(health.blueprint)
     errors.init(app)

@@ -1,33 +1,29 @@
-"""The audit trail, read: its head, whether its chain is whole, its rows for an auditor; and its purge.
+"""The audit trail as a whole: its head, inside and outside of the database, how it stands, and its purge.
 
 Nothing here changes a row. What a purge takes off the front is noted under the chain's seal, so that the rest
-still stands on what went before.
+still stands on what went before. Checking it is services.audit_verification, reading it services.audit_search.
 """
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, Row, delete, func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session, sessionmaker
 
-from app.adapters.crypto import Crypto
 from app.adapters.head_file import HeadFile
-from app.domain import audit_chain
 from app.domain.audit_chain import Head
-from app.models import AuditChain, AuditEvent, Grant, Study
+from app.models import AuditChain, AuditEvent
 from app.services.audit import Audit, StoreUnavailable
+from app.services.audit_verification import AuditVerification, Finding, Verification
 
 log = structlog.get_logger(__name__)
 
-PAGE = 2_000  # rows read at a time
 BATCH = 1_000  # rows purged in one transaction: other writers wait that long
-MAX_FINDINGS = 20
 
 _COLUMNS = AuditEvent.__table__.columns
 
@@ -37,45 +33,35 @@ class ChainBroken(Exception):
 
 
 @dataclass(frozen=True)
-class Finding:
-    """What is wrong, in a sentence; ``row_id`` where it begins."""
+class State:
+    """How the trail stands without reading it: its ``rows`` and newest one, and what is wrong at its ends.
 
-    row_id: int
-    why: str
+    ``kept`` is the head in the instance folder; None: none yet, or its file can't be read (``is_unreadable``).
+    """
 
-
-@dataclass
-class Verification:
-    """``checked`` rows up to ``head``; ``unchained`` ones are of before there was a chain."""
-
+    rows: int
     head: Head
-    checked: int = 0
-    unchained: int = 0
-    findings: list[Finding] = field(default_factory=list)
+    is_sealed: bool
+    kept: Head | None
+    is_unreadable: bool
+    contradiction: Finding | None
 
-
-@dataclass(frozen=True)
-class Entry:
-    """A row for an auditor. ``grant`` is the grant's ref, ``study`` the StudyInstanceUID."""
-
-    row_id: int
-    at: datetime
-    event: str
-    actor: str
-    address: str | None
-    grant: str | None
-    study: str | None
-    details: dict[str, Any]
-    mac: bytes
+    @property
+    def is_sound(self) -> bool:
+        return self.is_sealed and not self.is_unreadable and self.contradiction is None
 
 
 class AuditTrail:
     def __init__(
-        self, own_session: sessionmaker[Session], crypto: Crypto, audit: Audit, head_file: HeadFile
+        self,
+        own_session: sessionmaker[Session],
+        audit: Audit,
+        verification: AuditVerification,
+        head_file: HeadFile,
     ) -> None:
         self._own_session = own_session
-        self._crypto = crypto
         self._audit = audit
+        self._verification = verification
         self._head_file = head_file
 
     def head(self) -> Head:
@@ -96,103 +82,27 @@ class AuditTrail:
             ]
         return {kid for kid in used if kid}
 
-    # Verifying.
-
     def verify(
         self, outside: Iterable[Head] = (), *, progress: Callable[[int], object] = int
     ) -> Verification:
-        """Check every row, both ends, and heads that were kept ``outside``; what is wrong, oldest row first.
+        """``AuditVerification.verify``: every row at once."""
+        return self._verification.verify(outside, progress=progress)
 
-        Studykey may go on writing meanwhile. Stops after MAX_FINDINGS. ``progress`` is told of rows checked.
-        Raises StoreUnavailable when the chain has lost its ends.
-        """
+    def state(self) -> State:
+        """What can be seen without reading the rows. Raises StoreUnavailable when the chain has lost its ends."""
         ends = self._ends()
-        result = Verification(ends.last)
-        with self._own_session() as session:
-            stray = select(_COLUMNS.id, _COLUMNS.mac).where(_COLUMNS.id <= ends.purged_id)
-            for row in session.execute(stray.order_by(_COLUMNS.id)):
-                if row.mac:
-                    result.findings.append(Finding(row.id, "it stands before the beginning of the chain"))
-                else:
-                    result.unchained += 1
-        self._walk(ends.purged, result, progress)
-        if len(result.findings) < MAX_FINDINGS:
-            self._check_ends(result)
-            for head in outside:
-                if (why := self._contradiction(head)) is not None:
-                    result.findings.append(Finding(head.row_id, why))
-        del result.findings[MAX_FINDINGS:]
-        return result
-
-    def _walk(self, start: Head, result: Verification, progress: Callable[[int], object]) -> None:
-        """Every row after ``start``; leaves the last one in ``result.head``."""
-        here: Head = start
-        stands_on: bytes | None = start.mac  # None: the row before is missing
-        while len(result.findings) < MAX_FINDINGS:
-            page = self._page(_COLUMNS.id > here.row_id)
-            for row in page:
-                if row.id != here.row_id + 1:
-                    purged = self._ends().purged  # meanwhile?
-                    if here.row_id < purged.row_id < row.id:
-                        here, stands_on = purged, purged.mac
-                if row.id != here.row_id + 1:
-                    result.findings.append(Finding(here.row_id + 1, _missing(here.row_id + 1, row.id - 1)))
-                    stands_on = None
-                if stands_on is not None and (why := self._fault(row, stands_on)) is not None:
-                    result.findings.append(Finding(row.id, why))
-                here, stands_on = Head(row.id, row.mac), row.mac
-                result.checked += 1
-            progress(len(page))
-            if not page:
-                break
-        result.head = here
-
-    def _fault(self, row: Row[Any], stands_on: bytes) -> str | None:
-        facts = dict(row._mapping)
-        row_id, mac, kid = facts.pop("id"), facts.pop("mac"), facts.pop("kid")
-        message = audit_chain.row_message(stands_on, row_id=row_id, **facts)
-        try:
-            is_right = hmac.compare_digest(self._crypto.audit_mac(kid, message), mac)
-        except KeyError:
-            return f"its key {kid} is not in the keys file"
-        return None if is_right else "it was changed, or the row before it was exchanged"
-
-    def _check_ends(self, result: Verification) -> None:
-        seen = result.head
-        ends = self._ends()  # read after the rows: it can't be behind them
-        if ends.last_id > seen.row_id and not self._page(_COLUMNS.id > seen.row_id):
-            why = _missing(seen.row_id + 1, ends.last_id) + ": the end was cut off"
-            result.findings.append(Finding(seen.row_id + 1, why))
-        elif ends.last_id < seen.row_id:
-            why = f"it stands behind the end of the chain, row {ends.last_id}"
-            result.findings.append(Finding(ends.last_id + 1, why))
-        elif ends.last_id == seen.row_id and ends.last_mac != seen.mac:
-            result.findings.append(Finding(seen.row_id, "it is not the row that the chain ended with"))
         try:
             is_sealed = self._audit.is_sealed(ends)
-        except StoreUnavailable as unknown_key:
-            result.findings.append(Finding(ends.last_id, f"{unknown_key}"))
-        else:
-            if not is_sealed:
-                why = "the chain's ends were changed: rows may be missing at the end, or at the beginning"
-                result.findings.append(Finding(ends.last_id, why))
-
-    def _contradiction(self, head: Head) -> str | None:
-        """Why a head that was kept outside can't be of this trail; None when it can."""
-        ends = self._ends()
-        if head.row_id > ends.last_id:
-            return (
-                f"a head kept outside names row {head.row_id}, the trail ends with row {ends.last_id}: "
-                "its end was cut off, or an older copy was restored"
-            )
-        if head.row_id < ends.purged_id or head.row_id == 0:
-            return None  # purged since
-        if head.row_id == ends.purged_id:
-            mac: bytes | None = ends.purged_mac
-        else:
-            with self._own_session() as session:
-                mac = session.scalar(select(_COLUMNS.mac).where(_COLUMNS.id == head.row_id))
-        return None if mac == head.mac else "a head kept outside names another row of this number"
+        except StoreUnavailable:
+            is_sealed = False
+        kept, is_unreadable = None, False
+        try:
+            kept = self._head_file.read()
+        except (OSError, ValueError):
+            is_unreadable = True
+        contradiction = self._verification.contradiction(kept) if kept else None
+        rows = ends.last_id - ends.purged_id
+        return State(rows, ends.last, is_sealed, kept, is_unreadable, contradiction)
 
     # The head outside of the database.
 
@@ -205,57 +115,12 @@ class AuditTrail:
         there, raise the alarm and leave it. A file that can't be written is logged."""
         try:
             kept, newest = self._head_file.read(), self.head()
-            if kept is not None and (why := self._contradiction(kept)) is not None:
-                log.error("ALARM: the audit trail was changed", why=why, file=str(self._head_file.path))
+            if kept is not None and (found := self._verification.contradiction(kept)) is not None:
+                log.error("ALARM: the audit trail was changed", why=found.why, file=str(self._head_file.path))
             elif kept != newest:
                 self._head_file.write(newest)
         except (OSError, ValueError) as error:
             log.error("the head of the audit trail can't be kept", why=str(error))
-
-    # Reading it out.
-
-    def entries(
-        self,
-        *,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        grant: Grant | None = None,
-        before_row: int | None = None,
-    ) -> Iterator[Entry]:
-        """Rows from ``since`` to before ``until``, oldest first, as they stand when they are reached."""
-        wanted = [
-            *([AuditEvent.at >= since] if since else []),
-            *([AuditEvent.at < until] if until else []),
-            *([AuditEvent.grant_id == grant.id] if grant else []),
-            *([AuditEvent.id < before_row] if before_row else []),
-        ]
-        query = (
-            select(*_COLUMNS, Grant.ref, Study.study_instance_uid)
-            .outerjoin(Grant, Grant.id == AuditEvent.grant_id)
-            .outerjoin(Study, Study.id == AuditEvent.study_id)
-            .where(*wanted)
-            .order_by(AuditEvent.id)
-            .limit(PAGE)
-        )
-        reached = 0
-        while True:
-            with self._own_session() as session:
-                page = session.execute(query.where(AuditEvent.id > reached)).all()
-            for row in page:
-                yield Entry(
-                    row_id=row.id,
-                    at=row.at,
-                    event=row.event,
-                    actor=row.actor,
-                    address=row.address,
-                    grant=row.ref,
-                    study=row.study_instance_uid,
-                    details=row.details,
-                    mac=row.mac,
-                )
-                reached = row.id
-            if len(page) < PAGE:
-                return
 
     # Purging.
 
@@ -287,28 +152,15 @@ class AuditTrail:
             return _count(session, old)
         mac = session.scalar(select(_COLUMNS.mac).where(_COLUMNS.id == target))
         if mac is None:
-            raise ChainBroken(_missing(target, target))
+            raise ChainBroken(f"row {target} is missing")
         # The ends first: the database refuses to delete a row that they don't call purged.
         self._audit.keep_ends(session, ends.last, Head(target, mac), is_whole=True)
         return _count(session, delete(AuditEvent).where(_COLUMNS.id <= target))
 
-    def _page(self, condition: ColumnElement[bool]) -> list[Row[Any]]:
-        with self._own_session() as session:
-            query = select(*_COLUMNS).where(condition).order_by(_COLUMNS.id).limit(PAGE)
-            return list(session.execute(query).all())
-
     def _ends(self) -> AuditChain:
-        with self._own_session() as session:
-            ends = session.scalars(select(AuditChain)).one_or_none()
-        if ends is None:
-            raise StoreUnavailable("the audit trail has lost its ends")
-        return ends
+        return self._verification.ends()
 
 
 def _count(session: Session, statement: Any) -> int:
     removed: int = session.execute(statement, execution_options={"synchronize_session": False}).rowcount  # type: ignore[attr-defined]
     return removed
-
-
-def _missing(first: int, last: int) -> str:
-    return "it is missing" if first == last else f"rows {first} to {last} are missing"

@@ -24,7 +24,7 @@ from app.adapters.keys import Keyring, KeysMissing
 from app.adapters.sealed_file import Unreadable
 from app.config import Settings
 from app.domain.events import Event
-from app.models import Base, StaffSession, Visit
+from app.models import Base, StaffLink, StaffSession, Visit
 from app.services.audit import Audit
 from app.services.visits import Ending
 
@@ -112,6 +112,9 @@ class Backup:
                 update(Visit).where(Visit.ended_at.is_(None)).values(ended_at=at, ended_why=Ending.CLOSED)
             )
             session.execute(update(StaffSession).where(StaffSession.ended_at.is_(None)).values(ended_at=at))
+            # A link that was used since then would work once more.
+            unused = StaffLink.used_at.is_(None), StaffLink.revoked_at.is_(None)
+            session.execute(update(StaffLink).where(*unused).values(revoked_at=at))
             self._audit.within(
                 session, Event.BACKUP_RESTORED, at=at, actor=actor, made_at=contents.made_at.isoformat()
             )

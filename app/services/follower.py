@@ -26,11 +26,13 @@ from app.services.audit_trail import AuditTrail
 from app.services.ingestion import Ingestion
 from app.services.leases import Leases
 from app.services.purge import Purge
+from app.services.search_words import SearchWords
 
 log = structlog.get_logger(__name__)
 
 LEASE, LEASE_LASTS = "follower", timedelta(seconds=30)
 HEAD_EVERY, PURGE_EVERY = timedelta(minutes=1), timedelta(days=1)
+WORDS_EVERY = timedelta(minutes=5)
 Clock = Callable[[], datetime]
 
 
@@ -48,6 +50,7 @@ class Follower:
         leases: Leases,
         trail: AuditTrail,
         purge: Purge,
+        search_words: SearchWords,
         settings: Settings,
         clock: Clock,
     ) -> None:
@@ -58,6 +61,7 @@ class Follower:
         self._leases = leases
         self._trail = trail
         self._purge = purge
+        self._search_words = search_words
         self._settings = settings
         self._clock = clock
         self._due: dict[tuple[str, str], datetime] = {}
@@ -106,7 +110,11 @@ class Follower:
         self._keep_house()
 
     def _keep_house(self) -> None:
-        """The audit trail's head outside of the database, and once a day what is thrown away."""
+        """The audit trail's head outside of the database, words to find older studies by, and once a day what is
+        thrown away."""
+        # A batch each turn, so that nothing that arrives has to wait; then nothing for a while.
+        if self._clock() >= self._due.get(("", "words"), self._clock()) and not self._search_words.fill():
+            self._due["", "words"] = self._clock() + WORDS_EVERY
         if self._is_due("", "head", HEAD_EVERY):
             self._trail.keep_head()
         if self._is_due("", "purge", PURGE_EVERY):

@@ -23,6 +23,7 @@ from app.domain.password import Password
 from app.domain.permissions import PATIENT, Permission
 from app.models import Grant, Study, Visit, grant_study
 from app.services.audit import Audit
+from app.services.rules import SiteRules
 from app.services.visits import Ending
 
 log = structlog.get_logger(__name__)
@@ -50,11 +51,19 @@ class AlreadyRevoked(Exception):
 class Grants:
     """Works within the caller's transaction, which has nothing written yet: hashing takes its time."""
 
-    def __init__(self, session: Session, crypto: Crypto, audit: Audit, settings: Settings) -> None:
+    def __init__(
+        self, session: Session, crypto: Crypto, audit: Audit, settings: Settings, rules: SiteRules
+    ) -> None:
         self._session = session
         self._crypto = crypto
         self._audit = audit
         self._settings = settings
+        self._rules = rules
+
+    @property
+    def life(self) -> timedelta:
+        """How long a patient's grant opens its study."""
+        return self._rules.now().grant_life or self._settings.grant_life
 
     def prepare(
         self,
@@ -72,7 +81,7 @@ class Grants:
 
         ``policy`` and ``life``: the site's for this kind unless given; a life of None is until revoked.
         """
-        life = self._settings.grant_life if life is Default.LIFE else life
+        life = self.life if life is Default.LIFE else life
         code = access_code.generate(self._settings.code_symbols)
         words = password.generate()
         ref = secrets.token_hex(8)
@@ -107,6 +116,8 @@ class Grants:
             kind=Kind(grant.kind),
             permissions=Permission.from_names(grant.permissions),
             label=grant.label,
+            # A patient's follows the clinic's rule of today; for others somebody chose.
+            policy=None if grant.kind == Kind.PATIENT else Policy(grant.policy),
             life=Default.LIFE if grant.expires_at is not None else None,
         )
 
@@ -168,11 +179,16 @@ class Grants:
             grant.sealed = grant.sealing_kid = grant.sealed_until = None
             self._note(Event.GRANT_REVOKED, grant, at=at, actor=actor)
 
-    def suspend(self, study: Study, why: str, *, at: datetime, actor: str) -> None:
-        """Hold back every grant that opens ``study`` until staff confirm: it may show the wrong person."""
+    def suspend(
+        self, study: Study, why: str, *, at: datetime, actor: str, was: tuple[str, str] | None = None
+    ) -> None:
+        """Hold back every grant that opens ``study`` until staff confirm: it may show the wrong person.
+
+        ``was``: PatientName and PatientID before, for whoever has to confirm; the audit trail doesn't keep them.
+        """
         for grant in self.of_study(study):
             if grant.suspended_at is None and grant.revoked_at is None:
-                grant.suspended_at, grant.suspended_why = at, why
+                grant.suspended_at, grant.suspended_why = at, "\n".join((why, *(was or ())))
                 self._note(Event.GRANT_SUSPENDED, grant, at=at, actor=actor, why=why)
 
     def confirm(self, grant: Grant, *, at: datetime, actor: str) -> None:
@@ -200,6 +216,26 @@ class Grants:
             .values(ended_at=at, ended_why=Ending.CLOSED)
         )
         self._note(Event.STUDY_CHANGED, grant, at=at, actor=actor, what="birth date")
+
+    def extend(self, grant: Grant, until: datetime | None, *, at: datetime, actor: str) -> bool:
+        """Let a grant end later; ``until`` None: when it is revoked. False, and nothing is changed, for one that
+        is revoked or would not end later. One that has ended opens again, with the same code."""
+        if grant.revoked_at is not None or grant.expires_at is None:
+            return False
+        if until is not None and until <= max(at, grant.expires_at):
+            return False
+        grant.expires_at = until
+        self._note(Event.GRANT_EXTENDED, grant, at=at, actor=actor, until=until.isoformat() if until else "")
+        return True
+
+    def show(self, grant: Grant, *, at: datetime, actor: str) -> Paper | None:
+        """Code and password for somebody's screen: on record, committed, before they are unsealed. None after
+        the reprint window. Raises StoreUnavailable."""
+        if self.paper(grant, at=at) is None:
+            return None
+        for study in grant.studies:
+            self._audit.record(Event.GRANT_SHOWN, at=at, actor=actor, grant_id=grant.id, study_id=study.id)
+        return self.paper(grant, at=at)
 
     def unlock(self, grant: Grant, *, at: datetime, actor: str) -> None:
         """Forget the failures that stand against a grant."""
@@ -230,6 +266,8 @@ class Grants:
         )
 
     def by_ref(self, ref: str) -> Grant | None:
+        if not (ref.isascii() and ref.isalnum()):
+            return None  # PostgreSQL refuses to look for some of what an address can hold
         query = select(Grant).where(Grant.ref == ref).options(selectinload(Grant.studies))
         return self._session.scalars(query).one_or_none()
 

@@ -18,31 +18,41 @@ from app.adapters.orthanc import Orthanc
 from app.domain import birth_date as birth_dates
 from app.domain import dicom
 from app.domain.events import Event
+from app.domain.exclusion import LeftOut
+from app.domain.modality import N_
 from app.domain.study import StudyRecord
 from app.models import Archive, Grant, Study
 from app.services.audit import Audit
 from app.services.grants import Grants
+from app.services.rules import Rules, SiteRules
+from app.services.search_words import words_of
 
 log = structlog.get_logger(__name__)
 
 # Tags whose change means that the paper may be in the wrong hands.
 IDENTITY = ("patient_id", "patient_name", "study_instance_uid")
-_AMBIGUOUS = "Another patient's study in this archive has the same StudyInstanceUID."
+_AMBIGUOUS = N_("Another patient's study in this archive has the same StudyInstanceUID.")
 # Fingerprint of a row whose taking in isn't through: no archive tells it, so the study is read again.
 _UNFINISHED = ""
-_OTHER_PATIENT = "The patient's name or ID changed in the archive."
+_OTHER_PATIENT = N_("The patient's name or ID changed in the archive.")
 
 
 class Ingestion:
     """Commits by itself after each step: what is known is kept, and hashing never holds a write lock."""
 
     def __init__(
-        self, session: Session, orthancs: Mapping[str, Orthanc], grants: Grants, audit: Audit
+        self,
+        session: Session,
+        orthancs: Mapping[str, Orthanc],
+        grants: Grants,
+        audit: Audit,
+        rules: SiteRules,
     ) -> None:
         self._session = session
         self._orthancs = orthancs
         self._grants = grants
         self._audit = audit
+        self._rules = rules
 
     def take(self, archive: Archive, orthanc_id: str, *, at: datetime) -> Study | None:
         """Bring the row of a stable study up to date and issue its automatic grant if one is due.
@@ -116,6 +126,7 @@ class Ingestion:
 
     def _update(self, study: Study, record: StudyRecord, *, at: datetime, actor: str) -> None:
         was_born, was_deleted = study.birth_date, study.deleted_at is not None
+        was = (study.patient_name, study.patient_id)
         is_other_patient = any(getattr(study, name) != getattr(record, name) for name in IDENTITY)
         has_changed = study.fingerprint not in (_UNFINISHED, record.fingerprint)
         _copy(record, study, at=at)
@@ -125,7 +136,7 @@ class Ingestion:
         elif has_changed:
             self._audit.within(self._session, Event.STUDY_CHANGED, at=at, actor=actor, study_id=study.id)
         if is_other_patient:
-            self._grants.suspend(study, _OTHER_PATIENT, at=at, actor=actor)
+            self._grants.suspend(study, _OTHER_PATIENT, at=at, actor=actor, was=was)
         elif study.birth_date != was_born:
             for grant in self._grants.of_study(study):
                 self._grants.renew_birth_date(grant, at=at, actor=actor)
@@ -133,8 +144,22 @@ class Ingestion:
     def _is_grant_due(self, archive: Archive, study: Study, record: StudyRecord) -> bool:
         if record.is_derived or record.updated_at < archive.registered_at:
             return False  # anonymised copies and the backlog wait until somebody asks
+        if self._left_out(self._rules.now(), study):
+            return False
         issued = select(Grant.id).where(Grant.automatic_study_id == study.id)
         return self._session.scalar(issued) is None and not self._grants.of_study(study)
+
+    @staticmethod
+    def _left_out(rules: Rules, study: Study) -> LeftOut | None:
+        return rules.left_out(
+            modalities=study.modalities, patient_name=study.patient_name, patient_id=study.patient_id
+        )
+
+    def would_leave_out(self, rules: Rules, *, among: int = 200) -> list[tuple[Study, LeftOut]]:
+        """Of the newest ``among`` studies those that would get no code by themselves under ``rules``."""
+        newest = select(Study).order_by(Study.stable_at.desc(), Study.id.desc()).limit(among)
+        found = [(study, self._left_out(rules, study)) for study in self._session.scalars(newest)]
+        return [(study, why) for study, why in found if why]
 
     def _issue(self, study: Study, *, at: datetime, actor: str) -> None:
         try:
@@ -162,3 +187,4 @@ def _copy(record: StudyRecord, study: Study, *, at: datetime) -> None:
     study.archive_updated_at = record.updated_at
     state, born = birth_dates.judge(record.birth_date_text, study_date=record.study_date or at.date())
     study.birth_date_state, study.birth_date = state, born
+    study.search_words = words_of(study)

@@ -11,15 +11,26 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, select
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import InstrumentedAttribute, Session, sessionmaker
 from sqlalchemy.sql.selectable import Select
 
 from app.adapters import keys as keys_file
 from app.adapters.keys import Key, Keyring
 from app.config import Settings
 from app.domain.events import Event
-from app.models import AuditChain, AuditEvent, Grant, Staff, ViewerToken, Visit
+from app.models import (
+    AuditChain,
+    AuditEvent,
+    Grant,
+    RecoveryCode,
+    Staff,
+    StaffLink,
+    StaffToken,
+    ViewerToken,
+    Visit,
+)
 from app.services.audit import Audit
+from app.services.staff_endings import open_links, tokens_alive
 
 # Work begun with a key before it was replaced has written its row by then.
 SETTLES_AFTER = timedelta(minutes=5)
@@ -118,16 +129,25 @@ class Keys:
             queries["audit rows"] = _count(AuditEvent.kid == kid)
             queries["ends of the audit trail"] = _count(AuditChain.kid == kid)
             queries["staff accounts (renewed as they sign in)"] = _count(Staff.pepper_kid == kid)
+            is_left = RecoveryCode.used_at.is_(None)
+            queries["recovery codes (their owners make new ones)"] = _count(
+                RecoveryCode.pepper_kid == kid, is_left
+            )
         elif purpose == "sealing":
             is_open = Grant.sealed_until > at
             queries["papers that can be printed again"] = _count(Grant.sealing_kid == kid, is_open)
+            queries["second factors (renewed as they are used)"] = _count(Staff.totp_kid == kid)
         elif purpose == "signing":
             queries["open viewers"] = self._open_viewers(ring, kid, at)
+            queries["links of accounts"] = _signed(ring, kid, StaffLink.made_at, *open_links(at))
+            queries["tokens of devices and staff"] = _signed(
+                ring, kid, StaffToken.issued_at, *tokens_alive(at)
+            )
         found = {what: session.scalar(query) or 0 for what, query in queries.items()}
         return {what: count for what, count in found.items() if count}
 
     def _open_viewers(self, ring: Keyring, kid: str, at: datetime) -> Select[int]:
-        """Viewer tokens that live and may carry this key's signature, by their age: rows don't name it."""
+        """Viewer tokens that live and may carry this key's signature."""
         query = (
             _count(
                 ViewerToken.revoked_at.is_(None),
@@ -138,13 +158,26 @@ class Keys:
             .select_from(ViewerToken)
             .join(Visit, Visit.id == ViewerToken.visit_id)
         )
-        made_at = ring.get("signing", kid).made_at
-        if made_at is not None:
-            query = query.where(ViewerToken.issued_at >= made_at - SETTLES_AFTER)
-        replaced_at = _replaced_at(ring, kid)
-        if replaced_at is not None:
-            query = query.where(ViewerToken.issued_at <= replaced_at + SETTLES_AFTER)
-        return query
+        return query.where(*_made_with(ring, kid, ViewerToken.issued_at))
+
+
+def _signed(
+    ring: Keyring, kid: str, made_at: InstrumentedAttribute[datetime], *conditions: ColumnElement[bool]
+) -> Select[int]:
+    return _count(*conditions, *_made_with(ring, kid, made_at))
+
+
+def _made_with(
+    ring: Keyring, kid: str, made_at: InstrumentedAttribute[datetime]
+) -> list[ColumnElement[bool]]:
+    """Conditions of the rows that may carry a signing key's signature, by their age: rows don't name it."""
+    within = []
+    begun_at, replaced_at = ring.get("signing", kid).made_at, _replaced_at(ring, kid)
+    if begun_at is not None:
+        within.append(made_at >= begun_at - SETTLES_AFTER)
+    if replaced_at is not None:
+        within.append(made_at <= replaced_at + SETTLES_AFTER)
+    return within
 
 
 def _count(*conditions: ColumnElement[Any]) -> Select[int]:

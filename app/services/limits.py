@@ -20,8 +20,9 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app.domain.events import Event
 from app.domain.limits import NARROW, SITE, WIDE, Failure, Networks, networks_of, rank_of
-from app.models import Alarm, Attempt
+from app.models import Alarm, Attempt, Staff
 from app.services.audit import Audit
+from app.services.staff_throttle import StaffThrottle
 
 log = structlog.get_logger(__name__)
 
@@ -227,6 +228,16 @@ class Limits:
                 failures=len(forgiven),
             )
         return len(forgiven)
+
+    def reset_account(self, login: str, *, at: datetime, actor: str) -> bool:
+        """Forgive the failures of an account: its next sign-in waits for nothing. False: there is no such account."""
+        with self._own_session.begin() as session:
+            staff_id = session.scalar(select(Staff.id).where(Staff.login == login))
+            if staff_id is None:
+                return False
+            StaffThrottle.forgive(session, staff_id)
+            self._audit.within(session, Event.LIMITS_RESET, at=at, actor=actor, account=login)
+        return True
 
 
 def _counts(since: datetime) -> tuple[ColumnElement[bool], ...]:

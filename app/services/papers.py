@@ -6,28 +6,31 @@ old sheet dies with the print of the new one, and whoever prints has said yes to
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.adapters import fonts, logo, qr
+from app.adapters import logo
 from app.adapters.paper import PaperTemplates
 from app.adapters.pdf import Renderer
 from app.config import Settings
-from app.domain.dicom import parse_person_name
 from app.domain.events import Event
-from app.domain.grants import Policy, Standing
-from app.domain.modality import examination
+from app.domain.grants import Standing
 from app.models import Grant, Report, Study
+from app.services import paper_contexts
 from app.services.audit import Audit
 from app.services.grants import Grants, Paper
-from app.services.site import LANGUAGES, PAPERS, Site, SiteFacts
+from app.services.paper_contexts import GlyphsMissing as GlyphsMissing
+from app.services.site import LANGUAGES, Site, SiteFacts
+
+# For what is only looked at, not printed.
+_ANY_MOMENT = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class Effect(StrEnum):
@@ -37,14 +40,6 @@ class Effect(StrEnum):
     ISSUES = "issues"  # there is none yet, or it was revoked
     REISSUES = "reissues"  # a fresh code; the old sheet stops working
     REFUSED = "refused"  # suspended: staff have to look whose study it is first
-
-
-class GlyphsMissing(Exception):
-    """The installed fonts lack characters of a text: it would print as empty boxes. Carries them."""
-
-    def __init__(self, characters: list[str]) -> None:
-        super().__init__("the fonts lack characters")
-        self.characters = characters
 
 
 class PrintRefused(Exception):
@@ -63,6 +58,9 @@ class Wish:
     paper: str = ""
     with_password: bool = False
     agreed: Effect = Effect.SAME
+    # Ref of the grant whose sheet was lost: a fresh one takes its place even while it could be printed again. A
+    # name, not a yes, so that the same form sent twice makes one.
+    replaces: str = ""
 
 
 @dataclass(frozen=True)
@@ -107,6 +105,66 @@ class Papers:
         """The access sheet. Raises PrintRefused, GlyphsMissing, Busy, and what rendering raises."""
         return self._with_access("sheet.html", study, {}, wish, at=at, actor=actor)
 
+    def missing(self, study: Study, wish: Wish) -> list[str]:
+        """The characters of a study's sheet that no font has."""
+        try:
+            paper_contexts.check(self._context(study, self._site.facts(), wish, _ANY_MOMENT))
+        except GlyphsMissing as missing:
+            return missing.characters
+        return []
+
+    def sheets(self, studies: Sequence[Study], wish: Wish, *, at: datetime, actor: str) -> Document:
+        """Their access sheets in one file, each on a page of its own, in this order; all of them or none.
+
+        Raises as ``sheet`` does.
+        """
+        site = self._site.facts()
+        before = [self._grants.current(study) for study in studies]
+        prepared: list[tuple[Paper, bool]] = []
+        fresh: dict[str, Paper] = {}
+        for study, grant in zip(studies, before, strict=True):
+            if grant is not None and grant.ref in fresh:  # one code opens several of these studies
+                prepared.append((fresh[grant.ref], False))
+                continue
+            prepared.append(self._paper(study, grant, wish, at=at))
+            if grant is not None and prepared[-1][1]:
+                fresh[grant.ref] = prepared[-1][0]
+        contexts = [self._context(study, site, wish, at) for study in studies]
+        context = {
+            "site": contexts[0]["site"] | ({"logo_mm": logo.size_mm(site.logo)} if site.logo else {}),
+            "printed_at": self._local(at),
+            "sheets": [
+                {"patient": one["patient"], "study": one["study"], "access": self._access(paper, wish)}
+                for one, (paper, _) in zip(contexts, prepared, strict=True)
+            ],
+        }
+        name = f"sheets-{self._local(at):%Y-%m-%d-%H%M}-{len(studies)}.pdf"
+        document = Document(name, self._render("sheets.html", site, wish, context))
+        for study, grant, (paper, is_fresh) in zip(studies, before, prepared, strict=True):
+            self._keep(study, paper, grant, is_fresh=is_fresh, event=Event.SHEET_PRINTED, at=at, actor=actor)
+        return document
+
+    def sample(self, site: SiteFacts, *, at: datetime) -> Document:
+        """A sheet of nobody in a look that need not be kept yet. It opens nothing, and says so.
+
+        Raises GlyphsMissing and what rendering raises.
+        """
+        wish = Wish(language=site.language)
+        nobody = Study(
+            patient_name="Sample^Sam",
+            patient_id="0000",
+            modalities="CT",
+            description="",
+            accession_number="0000",
+            institution_name="",
+            study_date=self._local(at).date(),
+        )
+        access = paper_contexts.sample_access(self._settings.base_url) | {
+            "expires": self._local(at + self._grants.life).date()
+        }
+        context = self._context(nobody, site, wish, at) | {"access": access, "sample": True}
+        return Document("sample.pdf", self._render("sheet.html", site, wish, context))
+
     def report(self, study: Study, report: Report, wish: Wish, *, at: datetime, actor: str) -> Document:
         """The signed report with the access block on its first page. Raises as ``sheet`` does."""
         more = {"report": self._report(report)}
@@ -120,15 +178,28 @@ class Papers:
         before = self._grants.current(study)
         paper, is_fresh = self._paper(study, before, wish, at=at)
         context = self._context(study, site, wish, at) | {"access": self._access(paper, wish)} | more
-        document = self._render(template, study, site, wish, context)
+        document = Document(_file_name(template, study), self._render(template, site, wish, context))
+        event = Event.REPORT_PRINTED if more else Event.SHEET_PRINTED
+        self._keep(study, paper, before, is_fresh=is_fresh, event=event, at=at, actor=actor)
+        return document
+
+    def _keep(
+        self,
+        study: Study,
+        paper: Paper,
+        before: Grant | None,
+        *,
+        is_fresh: bool,
+        event: Event,
+        at: datetime,
+        actor: str,
+    ) -> None:
         if is_fresh:
             self._grants.keep(paper, at=at, actor=actor, replaces=before)
         paper.grant.printed_at = at
-        event = Event.REPORT_PRINTED if more else Event.SHEET_PRINTED
         self._audit.within(
             self._session, event, at=at, actor=actor, grant_id=paper.grant.id, study_id=study.id
         )
-        return document
 
     def report_for_patient(self, study: Study, report: Report, *, language: str, at: datetime) -> Document:
         """The signed report without the access block: a file that is passed on must not carry the key.
@@ -138,7 +209,7 @@ class Papers:
         site = self._site.facts()
         wish = Wish(language=language)
         context = self._context(study, site, wish, at) | {"access": None, "report": self._report(report)}
-        return self._render("report.html", study, site, wish, context)
+        return Document(_file_name("report.html", study), self._render("report.html", site, wish, context))
 
     def _paper(self, study: Study, before: Grant | None, wish: Wish, *, at: datetime) -> tuple[Paper, bool]:
         """What the print shows, and whether it is fresh and has to be written. Raises PrintRefused."""
@@ -147,59 +218,24 @@ class Papers:
             raise PrintRefused(effect)
         if before is None:
             return self._grants.prepare([study], at=at), True
-        if effect is Effect.REISSUES:
+        if effect is Effect.REISSUES or before.ref == wish.replaces:
             return self._grants.prepare_again(before, at=at), True
         paper = self._grants.paper(before, at=at)
         assert paper is not None
         return paper, False
 
-    def _access(self, paper: Paper, wish: Wish) -> dict[str, Any]:
-        policy = Policy(paper.grant.policy)
-        shows_password = policy.asks_password or wish.with_password
-        # "!p" opens the password field of the landing page; the password itself never stands in a QR.
-        marker = "!p" if policy.asks_password else ""
-        return {
-            "code": paper.code.grouped,
-            "password": paper.password.grouped if shows_password else None,
-            "asks_birth_date": policy.asks_birth_date,
-            "address": _typed_address(self._settings.base_url),
-            "qr": qr.svg(f"{self._settings.base_url}/#{paper.code.symbols}{marker}"),
-            "expires": paper.grant.expires_at.date() if paper.grant.expires_at else None,
-        }
-
     def _context(self, study: Study, site: SiteFacts, wish: Wish, at: datetime) -> dict[str, Any]:
-        names = parse_person_name(study.patient_name)
-        forms = [group.shown for group in (names.ideographic, names.phonetic, names.alphabetic)]
-        given = [form for form in forms if form]
-        printable = [form for form in given if not fonts.missing(form)]
-        if given and not printable:
-            raise GlyphsMissing(fonts.missing("".join(given)))
+        """Raises GlyphsMissing."""
+        translate = self._templates.translator(self._language(wish, site))
         return {
-            "site": {
-                "name": site.name,
-                "address": site.address.splitlines(),
-                "phone": site.phone,
-                "logo": logo.data_uri(site.logo) if site.logo else None,
-                "colour": site.colour,
-                "paper": wish.paper if wish.paper in PAPERS else site.paper,
-            },
-            "patient": {
-                "name": printable[0] if printable else "",
-                "other_names": printable[1:],
-                "id": study.patient_id,
-            },
-            "study": {
-                "title": examination(
-                    study.modalities,
-                    study.description,
-                    self._templates.translator(self._language(wish, site)),
-                ),
-                "date": study.study_date,
-                "accession": study.accession_number,
-                "institution": study.institution_name,
-            },
+            "site": paper_contexts.letterhead(site, wish.paper),
+            "patient": paper_contexts.patient(study),
+            "study": paper_contexts.examined(study, translate),
             "printed_at": self._local(at),
         }
+
+    def _access(self, paper: Paper, wish: Wish) -> dict[str, Any]:
+        return paper_contexts.access(paper, self._settings.base_url, with_password=wish.with_password)
 
     @staticmethod
     def _language(wish: Wish, site: SiteFacts) -> str:
@@ -227,29 +263,13 @@ class Papers:
             "replaces": self._replaced_on(report),
         }
 
-    def _render(
-        self, template: str, study: Study, site: SiteFacts, wish: Wish, context: dict[str, Any]
-    ) -> Document:
-        if missing := fonts.missing("".join(_texts(context))):
-            raise GlyphsMissing(missing)
+    def _render(self, template: str, site: SiteFacts, wish: Wish, context: dict[str, Any]) -> bytes:
+        paper_contexts.check(context)
         html = self._templates.html(template, language=self._language(wish, site), **context)
-        kind = template.removesuffix(".html")
-        day = study.study_date.isoformat() if study.study_date else "undated"
-        return Document(f"{kind}-{day}-{study.id}.pdf", self._renderer.render(html))
+        return self._renderer.render(html)
 
 
-def _typed_address(base_url: str) -> str:
-    """What a person types: the address without its scheme."""
-    parts = urlsplit(base_url)
-    return f"{parts.netloc}{parts.path}"
-
-
-def _texts(value: Any) -> list[str]:
-    """Every text in a context, but the logo's data."""
-    if isinstance(value, str):
-        return [] if value.startswith("data:") else [value]
-    if isinstance(value, dict):
-        return [text for one in value.values() for text in _texts(one)]
-    if isinstance(value, list):
-        return [text for one in value for text in _texts(one)]
-    return []
+def _file_name(template: str, study: Study) -> str:
+    kind = template.removesuffix(".html")
+    day = study.study_date.isoformat() if study.study_date else "undated"
+    return f"{kind}-{day}-{study.id}.pdf"

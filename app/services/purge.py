@@ -17,10 +17,10 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app.config import Settings
 from app.domain.events import Event
-from app.models import Attempt, AuditEvent, Grant, StaffSession, ViewerToken, Visit
+from app.models import Attempt, AuditEvent, Grant, StaffLink, StaffSession, StaffToken, ViewerToken, Visit
 from app.services.audit import Audit
 from app.services.audit_trail import AuditTrail, ChainBroken
-from app.services.staff import SESSION_LIMIT
+from app.services.staff_throttle import KNOWN_FOR
 
 log = structlog.get_logger(__name__)
 
@@ -68,10 +68,20 @@ class Purge:
             lambda ids: delete(ViewerToken).where(ViewerToken.id.in_(ids)),
         )
         yield from self._each("visits", old_visits, lambda ids: delete(Visit).where(Visit.id.in_(ids)))
+        # They tell which networks an account is used from.
+        old_sessions = select(StaffSession.id).where(StaffSession.begun_at < at - KNOWN_FOR - ENDED_KEPT)
         yield from self._each(
-            "staff sessions",
-            select(StaffSession.id).where(StaffSession.begun_at < at - SESSION_LIMIT - ENDED_KEPT),
-            lambda ids: delete(StaffSession).where(StaffSession.id.in_(ids)),
+            "staff tokens",
+            select(StaffToken.id).where(StaffToken.session_id.in_(old_sessions)),
+            lambda ids: delete(StaffToken).where(StaffToken.id.in_(ids)),
+        )
+        yield from self._each(
+            "staff sessions", old_sessions, lambda ids: delete(StaffSession).where(StaffSession.id.in_(ids))
+        )
+        yield from self._each(
+            "staff links",
+            select(StaffLink.id).where(StaffLink.expires_at < at - ENDED_KEPT),
+            lambda ids: delete(StaffLink).where(StaffLink.id.in_(ids)),
         )
         yield from self._audit_rows(audit_over, at)
         yield from self._verifiers(audit_over)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -56,6 +57,15 @@ class Reports:
     def signed(self, study: Study) -> Report | None:
         """The version that stands: the newest signed one."""
         return next((report for report in self.versions(study) if report.is_signed), None)
+
+    def signed_among(self, study_ids: Sequence[int]) -> set[int]:
+        """Which of these studies have a signed report."""
+        query = select(Report.study_id).where(Report.study_id.in_(study_ids), Report.signed_at.is_not(None))
+        return set(self._session.scalars(query))
+
+    def writer(self, report: Report) -> str:
+        """Who wrote this version last, by name."""
+        return self._session.get_one(Staff, report.written_by_id).name
 
     def save(self, study: Study, text: Text, *, revision: int, by: Staff, at: datetime) -> Outcome:
         """Save the draft; the first save begins it (after a signed version: an amendment).

@@ -6,28 +6,30 @@ default. A value that can't be read any more (an older version wrote it) counts 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.domain.events import Event
+from app.domain.exclusion import LeftOut, why_left_out
+from app.domain.modality import N_
 from app.domain.staff import PEOPLE, Role
-from app.models import SiteSetting
+from app.models import SiteSetting, Staff
+from app.services import site_rows
 from app.services.audit import Audit
+from app.services.site import LANGUAGES
+from app.services.site_rows import Unusable as Unusable
 
 log = structlog.get_logger(__name__)
 
 PREFIX = "rule."
 LONGEST_DAYS = 3650
-
-
-class Unusable(ValueError):
-    """A value that can't be used; the message is a sentence for whoever set it."""
+LONGEST_PATTERN, MOST_PATTERNS = 64, 100
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,10 @@ class Rules:
     second_factor_roles: tuple[Role, ...] = ()
     # A page left alone for this many minutes locks. 0: it never does.
     lock_minutes: int = 10
+    # Whether the reading room's screen counts as used while it is shown, so that it doesn't lock.
+    splash_unlocked: bool = False
+    # Languages that patients are offered. Empty: all that Studykey has.
+    languages: tuple[str, ...] = ()
     # Whether stable studies get no code by themselves for now.
     codes_paused: bool = False
     # The only modalities that get a code by themselves. Empty: all.
@@ -57,6 +63,25 @@ class Rules:
     def lock_after(self) -> timedelta | None:
         return timedelta(minutes=self.lock_minutes) if self.lock_minutes else None
 
+    @property
+    def grant_life(self) -> timedelta | None:
+        """None: as the settings of the installation say."""
+        return timedelta(days=self.grant_days) if self.grant_days else None
+
+    def left_out(self, *, modalities: str, patient_name: str, patient_id: str) -> LeftOut | None:
+        """Why a study gets no code by itself; ``modalities`` as DICOM joins them, by backslashes."""
+        return why_left_out(
+            is_paused=self.codes_paused,
+            modalities_with_code=self.code_modalities,
+            patterns=self.code_excluded,
+            modalities=modalities.split("\\"),
+            patient_name=patient_name,
+            patient_id=patient_id,
+        )
+
+
+NAMES = tuple(field.name for field in fields(Rules))
+
 
 def read(name: str, text: str) -> Any:
     """The value of a rule as a form or the command line writes it. Raises Unusable."""
@@ -64,31 +89,55 @@ def read(name: str, text: str) -> Any:
     parts = tuple(part for part in (one.strip() for one in text.replace("\n", ",").split(",")) if part)
     if isinstance(default, bool):
         if text not in ("yes", "no"):
-            raise Unusable("Answer with yes or no.")
+            raise Unusable(N_("Answer with yes or no."))
         return text == "yes"
-    if name == "share_days":
-        days = {_number(part, 1, LONGEST_DAYS) for part in parts}
-        if not days:
-            raise Unusable("Give at least one number of days.")
-        return tuple(sorted(days))
-    if name == "second_factor_roles":
-        if unknown := set(parts) - set(PEOPLE):
-            raise Unusable(f"There is no role {sorted(unknown)[0]}.")
-        return tuple(role for role in PEOPLE if role in parts)
-    if name == "code_modalities":
-        return tuple(sorted({part.upper()[:16] for part in parts}))
-    if name == "code_excluded":
-        if any(not part.strip("*") for part in parts):
-            raise Unusable("A star alone would leave out everybody.")
-        return tuple(part[:64] for part in parts[:100])
-    highest = 24 * 60 if name == "lock_minutes" else LONGEST_DAYS
-    return _number(text.strip(), 0, highest)
+    match name:
+        case "share_days":
+            days = {_number(part, 1, LONGEST_DAYS) for part in parts}
+            if not days:
+                raise Unusable(N_("Give at least one number of days."))
+            return tuple(sorted(days))
+        case "second_factor_roles":
+            if unknown := set(parts) - set(PEOPLE):
+                raise Unusable(N_("There is no role %(name)s."), name=sorted(unknown)[0])
+            return tuple(role for role in PEOPLE if role in parts)
+        case "languages":
+            if unknown := set(parts) - set(LANGUAGES):
+                raise Unusable(N_("There is no language %(name)s."), name=sorted(unknown)[0])
+            return tuple(code for code in LANGUAGES if code in parts)
+        case "code_modalities":
+            return tuple(sorted({_modality(part) for part in parts}))
+        case "code_excluded":
+            return _patterns(parts)
+    return _number(text.strip(), 0, 24 * 60 if name == "lock_minutes" else LONGEST_DAYS)
 
 
 def _number(text: str, lowest: int, highest: int) -> int:
-    if not (text.isdecimal() and lowest <= int(text[:9]) <= highest):
-        raise Unusable(f"Give a whole number from {lowest} to {highest}.")
+    if not (text.isascii() and text.isdecimal() and lowest <= int(text[:9]) <= highest):
+        raise Unusable(
+            N_("Give a whole number from %(lowest)s to %(highest)s."), lowest=lowest, highest=highest
+        )
     return int(text)
+
+
+def _modality(text: str) -> str:
+    """A code string (PS3.5 section 6.2, VR CS: at most 16 of A-Z, 0-9, space, underscore)."""
+    code = text.upper()
+    if len(code) > 16 or not (code.isascii() and code.replace("_", "").replace(" ", "").isalnum()):
+        raise Unusable(N_("A modality is written like CT or MR, not %(name)s."), name=text[:20])
+    return code
+
+
+def _patterns(parts: tuple[str, ...]) -> tuple[str, ...]:
+    if any(not part.strip("* ^") for part in parts):
+        raise Unusable(N_("A star alone would leave out everybody."))
+    if any(len(part) > LONGEST_PATTERN for part in parts) or len(parts) > MOST_PATTERNS:
+        raise Unusable(
+            N_("At most %(count)s lines of at most %(length)s characters."),
+            count=MOST_PATTERNS,
+            length=LONGEST_PATTERN,
+        )
+    return tuple(dict.fromkeys(parts))
 
 
 def write(value: Any) -> str:
@@ -109,37 +158,57 @@ class SiteRules:
 
     def now(self) -> Rules:
         """The rules that count at this moment."""
-        known = {field.name for field in fields(Rules)}
         rules = Rules()
-        query = select(SiteSetting.name, SiteSetting.text).where(SiteSetting.name.startswith(PREFIX))
-        for key, text in self._session.execute(query):
+        for key, row in site_rows.stored(self._session).items():
             name = key.removeprefix(PREFIX)
             try:
-                if name in known:
-                    rules = replace(rules, **{name: read(name, text or "")})
+                if name != key and name in NAMES:
+                    rules = replace(rules, **{name: read(name, row.text or "")})
             except Unusable:
                 log.error("a rule can't be read, its default counts", rule=name)
         return rules
 
-    def set(self, changes: dict[str, str], *, at: datetime, actor: str) -> list[str]:
+    def checked(self, changes: Mapping[str, str]) -> tuple[Rules, dict[str, Unusable]]:
+        """The rules as they would be, and by name what can't be used. Raises KeyError for an unknown name."""
+        rules, problems = self.now(), {}
+        for name, text in changes.items():
+            if name not in NAMES:
+                raise KeyError(name)
+            try:
+                rules = replace(rules, **{name: read(name, text)})
+            except Unusable as problem:
+                problems[name] = problem
+        return rules, problems
+
+    def set(self, changes: Mapping[str, str], *, at: datetime, actor: str) -> list[str]:
         """Set rules, given as text: the names of those that changed. Raises Unusable, KeyError."""
-        before = self.now()
-        values = {name: read(name, text) for name, text in _known(changes)}
-        changed = [name for name, value in values.items() if value != getattr(before, name)]
+        before, (after, problems) = self.now(), self.checked(changes)
+        if problems:
+            raise next(iter(problems.values()))
+        changed = [name for name in changes if getattr(after, name) != getattr(before, name)]
         for name in changed:
-            key = PREFIX + name
-            if values[name] == getattr(Rules, name):
-                self._session.execute(delete(SiteSetting).where(SiteSetting.name == key))
+            key, value = PREFIX + name, getattr(after, name)
+            if value == getattr(Rules, name):
+                site_rows.drop(self._session, key)
             else:
-                self._session.merge(SiteSetting(name=key, text=write(values[name])))
+                site_rows.keep(self._session, SiteSetting(name=key, text=write(value)))
             self._audit.within(
-                self._session, Event.SITE_CHANGED, at=at, actor=actor, setting=name, to=write(values[name])
+                self._session,
+                Event.SITE_CHANGED,
+                at=at,
+                actor=actor,
+                setting=name,
+                was=write(getattr(before, name)),
+                to=write(value),
             )
         return changed
 
-
-def _known(changes: dict[str, str]) -> Iterable[tuple[str, str]]:
-    for name, text in changes.items():
-        if name not in {field.name for field in fields(Rules)}:
-            raise KeyError(name)
-        yield name, text
+    def without_second_factor(self) -> dict[Role, list[str]]:
+        """By role, the names of those who would be asked to set one up at their next sign-in."""
+        query = (
+            select(Staff)
+            .where(Staff.disabled_at.is_(None), Staff.totp_sealed.is_(None), Staff.password_hash.isnot(None))
+            .order_by(Staff.name)
+        )
+        people = self._session.scalars(query).all()
+        return {role: [person.name for person in people if role in person.role_set] for role in PEOPLE}

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.adapters import logo
 from app.config import Settings
 from app.domain.events import Event
+from app.domain.modality import N_
 from app.models import SiteSetting
+from app.services import site_rows
 from app.services.audit import Audit
+from app.services.site_rows import Unusable as Unusable
 
 PAPERS = ("A4", "Letter")
 LANGUAGES = ("en", "es", "fr", "de", "pl", "pt")
+TEXTS = ("name", "address", "phone", "colour", "language", "paper")
 MAX_TEXT = 500
 
 
@@ -40,15 +45,11 @@ class SiteFacts:
 
 
 _LOGO_REFUSED = {
-    logo.Reason.TOO_LARGE_A_FILE: "The logo's file is too large: 5 MB at most.",
-    logo.Reason.TOO_MANY_PIXELS: "The logo has too many pixels: 16 million at most.",
-    logo.Reason.NOT_A_PICTURE: "The logo has to be a PNG, JPEG, GIF, WebP or BMP picture.",
-    logo.Reason.NOTHING_TO_SEE: "The logo would not be seen on white paper.",
+    logo.Reason.TOO_LARGE_A_FILE: N_("The logo's file is too large: 5 MB at most."),
+    logo.Reason.TOO_MANY_PIXELS: N_("The logo has too many pixels: 16 million at most."),
+    logo.Reason.NOT_A_PICTURE: N_("The logo has to be a PNG, JPEG, GIF, WebP or BMP picture."),
+    logo.Reason.NOTHING_TO_SEE: N_("The logo would not be seen on white paper."),
 }
-
-
-class Unusable(ValueError):
-    """A value that can't be used; the message is a sentence for whoever set it."""
 
 
 class Site:
@@ -59,13 +60,17 @@ class Site:
 
     def facts(self) -> SiteFacts:
         """The table's values over the settings' defaults."""
-        return self._facts({row.name: row for row in self._session.scalars(select(SiteSetting))})
+        return self._facts(site_rows.stored(self._session))
+
+    def with_(self, texts: Mapping[str, str]) -> SiteFacts:
+        """The facts as they would be with these texts, which ``checked`` gave."""
+        return replace(self.facts(), **dict[str, Any](texts))
 
     def defaults(self) -> SiteFacts:
         """What is known without the database: for the page that says that it is away."""
         return self._facts({})
 
-    def _facts(self, rows: dict[str, SiteSetting]) -> SiteFacts:
+    def _facts(self, rows: Mapping[str, SiteSetting]) -> SiteFacts:
         texts = {
             "name": self._settings.clinic_name,
             "address": "",
@@ -73,25 +78,30 @@ class Site:
             "colour": self._settings.brand_colour,
             "language": self._settings.default_language,
             "paper": "A4",
-        } | {name: row.text for name, row in rows.items() if row.text is not None}
+        } | {name: rows[name].text or "" for name in TEXTS if name in rows}
         return SiteFacts(**texts, logo=rows["logo"].image if "logo" in rows else None)
 
-    def set(self, name: str, text: str, *, at: datetime, actor: str) -> None:
-        """Set one text. Raises Unusable."""
-        text = text.strip()
-        if name not in {one.name for one in fields(SiteFacts)} - {"logo"}:
-            raise Unusable(f"There is no site setting {name}.")
-        if len(text) > MAX_TEXT:
-            raise Unusable(f"That is too long: {MAX_TEXT} characters at most.")
-        if name in ("name", "phone") and not text:
-            raise Unusable("Patients need the clinic's name and phone.")
-        if name == "colour" and not re.fullmatch(r"#[0-9a-fA-F]{6}", text):
-            raise Unusable("A colour is written like #0b5c8a.")
-        if name == "language" and text not in LANGUAGES:
-            raise Unusable(f"The languages are {', '.join(LANGUAGES)}.")
-        if name == "paper" and text not in PAPERS:
-            raise Unusable(f"The paper sizes are {', '.join(PAPERS)}.")
-        self._keep(SiteSetting(name=name, text=text), at=at, actor=actor)
+    def checked(self, changes: Mapping[str, str]) -> tuple[dict[str, str], dict[str, Unusable]]:
+        """The values as they would be kept, and by name what can't be. Raises KeyError for an unknown name."""
+        values, problems = {}, {}
+        for name, text in changes.items():
+            try:
+                values[name] = _checked(name, text)
+            except Unusable as problem:
+                problems[name] = problem
+        return values, problems
+
+    def set(self, name: str, text: str, *, at: datetime, actor: str) -> bool:
+        """Set one text; whether it is another one now. Raises Unusable."""
+        if name not in TEXTS:
+            raise Unusable(N_("There is no site setting %(name)s."), name=name)
+        text = _checked(name, text)
+        before = str(getattr(self.facts(), name))
+        if text == before:
+            return False
+        site_rows.keep(self._session, SiteSetting(name=name, text=text))
+        self._note(name, before, text, at=at, actor=actor)
+        return True
 
     def set_logo(self, image: bytes, *, at: datetime, actor: str) -> None:
         """Set the logo, scaled and without metadata. Raises Unusable."""
@@ -99,8 +109,41 @@ class Site:
             checked = logo.prepare(image)
         except logo.LogoRefused as refused:
             raise Unusable(_LOGO_REFUSED[refused.reason]) from None
-        self._keep(SiteSetting(name="logo", image=checked), at=at, actor=actor)
+        before = self.facts()
+        site_rows.keep(self._session, SiteSetting(name="logo", image=checked))
+        self._note("logo", _version(before), _version(self.facts()), at=at, actor=actor)
 
-    def _keep(self, row: SiteSetting, *, at: datetime, actor: str) -> None:
-        self._session.merge(row)
-        self._audit.within(self._session, Event.SITE_CHANGED, at=at, actor=actor, setting=row.name)
+    def remove_logo(self, *, at: datetime, actor: str) -> None:
+        before = self.facts()
+        if before.logo is not None:
+            site_rows.drop(self._session, "logo")
+            self._note("logo", _version(before), "", at=at, actor=actor)
+
+    def _note(self, name: str, before: str, after: str, *, at: datetime, actor: str) -> None:
+        self._audit.within(
+            self._session, Event.SITE_CHANGED, at=at, actor=actor, setting=name, was=before, to=after
+        )
+
+
+def _checked(name: str, text: str) -> str:
+    """The text as it is kept. Raises Unusable, KeyError for an unknown name."""
+    if name not in TEXTS:
+        raise KeyError(name)
+    text = text.strip().replace("\r\n", "\n")
+    if len(text) > MAX_TEXT:
+        raise Unusable(N_("That is too long: %(number)s characters at most."), number=MAX_TEXT)
+    if any(ord(sign) < 32 and sign != "\n" for sign in text) or ("\n" in text and name != "address"):
+        raise Unusable(N_("There are signs in it that can't be printed."))
+    if name in ("name", "phone") and not text:
+        raise Unusable(N_("Patients need the clinic's name and phone."))
+    if name == "colour" and not re.fullmatch(r"#[0-9a-fA-F]{6}", text):
+        raise Unusable(N_("A colour is written like #0b5c8a."))
+    if name == "language" and text not in LANGUAGES:
+        raise Unusable(N_("The languages are %(names)s."), names=", ".join(LANGUAGES))
+    if name == "paper" and text not in PAPERS:
+        raise Unusable(N_("The paper sizes are %(names)s."), names=", ".join(PAPERS))
+    return text
+
+
+def _version(facts: SiteFacts) -> str:
+    return facts.logo_version if facts.logo else ""

@@ -1,179 +1,219 @@
-"""Staff accounts and their sessions: adding, signing in and out.
+"""Accounts of people and devices: adding, changing, disabling, passwords.
 
-A sign-in is counted before the password is compared, as an attempt of a patient is; an unknown login costs
-the same hash and gets the same answer.
+Refuses to take away the last admin who can sign in, and passwords that are guessed first. Sessions, second factors
+and links have rooms of their own (``services.staff_sessions``, ``second_factor``, ``staff_links``).
 """
 
 from __future__ import annotations
 
-import hashlib
-import secrets
-from collections.abc import Iterable
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
 
-from sqlalchemy import case, or_, select, update
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
-from app.adapters.crypto import Crypto
-from app.adapters.hash_slots import Busy
 from app.domain import staff as rules
 from app.domain.events import Event
 from app.domain.staff import Role
-from app.models import Staff, StaffSession
+from app.models import Staff
 from app.services.audit import Audit, StoreUnavailable
+from app.services.staff_endings import end_sessions, revoke_links
+from app.services.staff_passwords import StaffPasswords, WeakPassword
 
-SESSION_IDLE = timedelta(minutes=30)
-SESSION_LIMIT = timedelta(hours=12)
-TOUCH_EVERY = timedelta(minutes=1)
-# A flood of sign-ins stands behind the patients in the queue for hashes.
-SIGN_IN_RANK = 1
+__all__ = ["LastAdmin", "LoginTaken", "StaffAccounts", "Unusable", "WeakPassword"]
+
+MAX_NAME = 120
 
 
 class LoginTaken(Exception):
     """There is an account of this login already."""
 
 
+class Unusable(ValueError):
+    """A login, name or choice of roles that can't be used; the message is a sentence."""
+
+
+class LastAdmin(Exception):
+    """Nobody could change accounts and settings any more."""
+
+
 class StaffAccounts:
+    """Each call is a small transaction of its own, audit row included. Raises StoreUnavailable, Busy."""
+
     def __init__(
-        self, session: Session, own_session: sessionmaker[Session], crypto: Crypto, audit: Audit
+        self,
+        own_session: sessionmaker[Session],
+        audit: Audit,
+        passwords: StaffPasswords,
     ) -> None:
-        self._session = session
         self._own_session = own_session
-        self._crypto = crypto
         self._audit = audit
+        self._passwords = passwords
 
     def add(
-        self, *, login: str, name: str, roles: Iterable[Role], password: str, at: datetime, actor: str
+        self,
+        *,
+        login: str,
+        name: str,
+        roles: Iterable[Role],
+        password: str | None,
+        at: datetime,
+        actor: str,
     ) -> Staff:
-        """Add an account. Raises LoginTaken; ValueError (a sentence) for an unusable login or password."""
+        """Add an account; without a password it takes a link to sign in. Raises LoginTaken, Unusable,
+        WeakPassword."""
         login = login.strip().lower()
         if not rules.LOGIN.fullmatch(login):
-            raise ValueError("A login has letters a-z, digits, dots, hyphens and underscores, 64 at most.")
-        if not rules.MIN_PASSWORD_LENGTH <= len(password) <= rules.MAX_PASSWORD_LENGTH:
-            raise ValueError(f"A password has {rules.MIN_PASSWORD_LENGTH} characters or more.")
-        names = rules.names_of(roles)
-        kid = self._crypto.pepper_kid
-        person = Staff(
-            login=login,
-            name=name.strip() or login,
-            roles=names,
-            pepper_kid=kid,
-            password_hash=self._crypto.hash_password(password, kid=kid),
-            added_at=at,
-        )
-        try:
-            with self._session.begin_nested():
-                self._session.add(person)
-        except IntegrityError:
-            raise LoginTaken(f"There is an account {login} already.") from None
-        self._audit.within(self._session, Event.STAFF_ADDED, at=at, actor=actor, login=login, roles=names)
+            raise Unusable("A login has letters a-z, digits, dots, hyphens and underscores, 64 at most.")
+        person = Staff(login=login, name=_name(name) or login, roles=_names(roles), added_at=at)
+        if password is not None:
+            hashed = self._passwords.hashed(login, password)
+            person.pepper_kid, person.password_hash = hashed.kid, hashed.encoded
+        with self._transaction() as session:
+            try:
+                with session.begin_nested():
+                    session.add(person)
+            except IntegrityError:
+                raise LoginTaken(f"There is an account {login} already.") from None
+            self._note(session, Event.STAFF_ADDED, person, at=at, actor=actor, roles=person.roles)
         return person
 
-    def sign_in(self, login: str, password: str, *, address: str, at: datetime) -> str | None:
-        """The key for the session cookie, or None: unknown, wrong, disabled or to wait, all the same.
+    def change(
+        self,
+        person: Staff,
+        *,
+        name: str | None = None,
+        roles: Iterable[Role] | None = None,
+        at: datetime,
+        actor: str,
+    ) -> Staff:
+        """Another name or other roles, from the next page on. Raises LastAdmin, Unusable."""
+        wanted: dict[str, str] = {}
+        if name is not None:
+            wanted["name"] = _name(name) or person.login
+        if roles is not None:
+            wanted["roles"] = _names(roles)
+        with self._transaction() as session:
+            admins = _lock_admins(session)
+            found = session.get_one(Staff, person.id)
+            changed = {column: value for column, value in wanted.items() if getattr(found, column) != value}
+            if "roles" in changed and Role.DEVICE in found.role_set ^ rules.roles_from(changed["roles"]):
+                raise Unusable("A device stays a device, and a person a person: add another account.")
+            for column, value in changed.items():
+                setattr(found, column, value)
+            if changed:
+                session.flush()
+                _refuse_no_admin(session, found, admins)
+                self._note(session, Event.STAFF_CHANGED, found, at=at, actor=actor, **changed)
+        return found
 
-        Raises StoreUnavailable, Busy.
-        """
+    def disable(self, person: Staff, *, at: datetime, actor: str) -> Staff:
+        """At once: sessions end and links open nothing; enabling brings neither back. Raises LastAdmin."""
+        with self._transaction() as session:
+            admins = _lock_admins(session)
+            found = session.get_one(Staff, person.id)
+            if found.disabled_at is None:
+                found.disabled_at = at
+                session.flush()
+                _refuse_no_admin(session, found, admins)
+                ended = end_sessions(session, found.id, at=at)
+                revoked = revoke_links(session, found.id, at=at)
+                self._note(
+                    session, Event.STAFF_DISABLED, found, at=at, actor=actor, sessions=ended, links=revoked
+                )
+        return found
+
+    def enable(self, person: Staff, *, at: datetime, actor: str) -> Staff:
+        with self._transaction() as session:
+            found = session.get_one(Staff, person.id)
+            if found.disabled_at is not None:
+                found.disabled_at, found.failures, found.next_try_at = None, 0, None
+                self._note(session, Event.STAFF_ENABLED, found, at=at, actor=actor)
+        return found
+
+    def set_password(
+        self, person: Staff, password: str, *, at: datetime, actor: str, keep: int | None = None
+    ) -> None:
+        """All sessions end but the one whose id is ``keep``, and so do open links. Raises WeakPassword."""
+        hashed = self._passwords.hashed(person.login, password)
+        with self._transaction() as session:
+            self._passwords.keep_within(session, person, hashed, at=at, actor=actor, keep=keep)
+
+    def refuse_weak(self, person: Staff, password: str) -> None:
+        """For whoever has something to do before the password is set. Raises WeakPassword."""
+        self._passwords.refuse_weak(person.login, password)
+
+    # Who there is.
+
+    def by_login(self, login: str) -> Staff | None:
         login = login.strip().lower()
         if not rules.LOGIN.fullmatch(login):
-            login = ""  # nobody's; PostgreSQL refuses some of what a person can type (NUL)
-        try:
-            person, may_try = self._record(login, at)
-        except SQLAlchemyError as error:
-            raise StoreUnavailable("the sign-in can't be recorded") from error
-        with self._crypto.turn(SIGN_IN_RANK):
-            if person is None or person.password_hash is None or person.pepper_kid is None:
-                self._crypto.waste_a_hash()
-                is_right = False
-            else:
-                is_right = self._crypto.verify_password(person.pepper_kid, person.password_hash, password)
-        if person is None or not is_right or not may_try or person.disabled_at is not None:
-            actor = f"staff:{person.login}" if person else "unknown"
-            self._audit.record(Event.STAFF_REFUSED, at=at, actor=actor, address=address)
             return None
-        renewed = self._renewed(person, password)
-        key = secrets.token_urlsafe(32)
-        try:
-            self._let_in(person, key, renewed, address=address, at=at)
-        except SQLAlchemyError as error:
-            raise StoreUnavailable("the sign-in can't be recorded") from error
-        return key
+        with self._own_session() as session:
+            return session.scalar(select(Staff).where(Staff.login == login))
 
-    def _let_in(
-        self, person: Staff, key: str, renewed: dict[str, str | None], *, address: str, at: datetime
+    def by_id(self, staff_id: int) -> Staff | None:
+        if not 0 < staff_id < 1 << 31:
+            return None
+        with self._own_session() as session:
+            return session.get(Staff, staff_id)
+
+    def all(self) -> list[Staff]:
+        """People and devices, by login."""
+        with self._own_session() as session:
+            return list(session.scalars(select(Staff).order_by(Staff.login)))
+
+    # Within.
+
+    def _note(
+        self, session: Session, event: Event, person: Staff, *, at: datetime, actor: str, **details: Any
     ) -> None:
-        with self._own_session.begin() as session:
-            session.execute(update(Staff).where(Staff.id == person.id).values(failures=0, next_try_at=None))
-            # Of a password that was changed meanwhile, the new one stays.
-            session.execute(
-                update(Staff)
-                .where(Staff.id == person.id, Staff.password_hash == person.password_hash)
-                .values(renewed)
-            )
-            session.add(
-                StaffSession(key=_digest(key), staff_id=person.id, begun_at=at, proved_at=at, seen_at=at)
-            )
-            self._audit.within(
-                session, Event.STAFF_SIGNED_IN, at=at, actor=f"staff:{person.login}", address=address
-            )
+        self._audit.within(session, event, at=at, actor=actor, login=person.login, **details)
 
-    def _renewed(self, person: Staff, password: str) -> dict[str, str | None]:
-        """The columns of the same password under the newest pepper, so that older ones can be retired."""
-        kid = self._crypto.pepper_kid
-        if person.pepper_kid != kid:
-            try:
-                return {"pepper_kid": kid, "password_hash": self._crypto.hash_password(password, kid=kid)}
-            except Busy:  # at the next sign-in, then
-                pass
-        return {"pepper_kid": person.pepper_kid, "password_hash": person.password_hash}
-
-    def _record(self, login: str, at: datetime) -> tuple[Staff | None, bool]:
-        """Commit the attempt as a failure to be taken back on success."""
-        with self._own_session.begin() as session:
-            counted = session.execute(
-                update(Staff)
-                .where(Staff.login == login, or_(Staff.next_try_at.is_(None), Staff.next_try_at <= at))
-                .values(
-                    failures=Staff.failures + 1,
-                    next_try_at=case(
-                        {n: at + rules.delay_after(n) for n in range(1, 12)},
-                        value=Staff.failures + 1,
-                        else_=at + rules.delay_after(99),
-                    ),
-                )
-                .returning(Staff.id)
-            )
-            may_try = counted.first() is not None
-            return session.scalar(select(Staff).where(Staff.login == login)), may_try
-
-    def find(self, key: str | None, *, at: datetime) -> Staff | None:
-        """Whose session a cookie names, while it goes on. Use keeps it alive."""
-        if not key:
-            return None
-        with self._own_session.begin() as session:
-            query = select(StaffSession, Staff).join(Staff, Staff.id == StaffSession.staff_id)
-            row = session.execute(query.where(StaffSession.key == _digest(key))).one_or_none()
-            if row is None or row.StaffSession.ended_at or row.Staff.disabled_at:
-                return None
-            signed_in: StaffSession = row.StaffSession
-            if at >= signed_in.begun_at + SESSION_LIMIT or at >= signed_in.seen_at + SESSION_IDLE:
-                return None
-            if at - signed_in.seen_at >= TOUCH_EVERY:
-                signed_in.seen_at = at
-            person: Staff = row.Staff
-            return person
-
-    def sign_out(self, key: str, *, address: str, at: datetime) -> None:
-        person = self.find(key, at=at)
-        if person is None:
-            return
-        with self._own_session.begin() as session:
-            session.execute(update(StaffSession).where(StaffSession.key == _digest(key)).values(ended_at=at))
-            self._audit.within(
-                session, Event.STAFF_SIGNED_OUT, at=at, actor=f"staff:{person.login}", address=address
-            )
+    @contextmanager
+    def _transaction(self) -> Iterator[Session]:
+        try:
+            with self._own_session.begin() as session:
+                yield session
+        except SQLAlchemyError as error:
+            raise StoreUnavailable("the account can't be written") from error
 
 
-def _digest(key: str) -> bytes:
-    return hashlib.sha256(key.encode()).digest()
+def _is_admin() -> tuple[ColumnElement[bool], ...]:
+    """Conditions of the accounts that can sign in and do everything."""
+    return (
+        or_(Staff.roles == Role.ADMIN, Staff.roles.startswith(f"{Role.ADMIN},")),  # domain.staff.names_of
+        Staff.disabled_at.is_(None),
+        or_(Staff.password_hash.is_not(None), Staff.subject.is_not(None)),
+    )
+
+
+def _lock_admins(session: Session) -> set[int]:
+    """Two admins who demote each other at once come one after the other (SQLite has one writer anyway)."""
+    return set(session.scalars(select(Staff.id).where(*_is_admin()).order_by(Staff.id).with_for_update()))
+
+
+def _refuse_no_admin(session: Session, changed: Staff, before: set[int]) -> None:
+    """Raises LastAdmin."""
+    if changed.id in before and not session.scalar(
+        select(func.count()).select_from(Staff).where(*_is_admin())
+    ):
+        raise LastAdmin
+
+
+def _name(text: str) -> str:
+    """As it is shown and printed: one line of printable text. Raises Unusable."""
+    name = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    if len(name) > MAX_NAME:
+        raise Unusable(f"A name has {MAX_NAME} characters at most.")
+    return name
+
+
+def _names(roles: Iterable[Role]) -> str:
+    try:
+        return rules.names_of(roles)
+    except ValueError as error:
+        raise Unusable(str(error)) from None

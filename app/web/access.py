@@ -1,20 +1,31 @@
-"""Who may enter: every view declares it with ``@allow``, and one hook enforces it before the view runs."""
+"""Who may enter: every view declares it with ``@allow``, and one hook enforces it before the view runs.
+
+For people with an account the way leads from signed out over the second factor to signed in, and a page left alone
+locks; whoever is not where a view wants them is sent there, and comes back to the page they asked for.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from flask import Flask, abort, current_app, g, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import RequestRedirect
+from werkzeug.urls import iri_to_uri
 from werkzeug.wrappers import Response
 
-from app.domain.staff import Act, acts_of
-from app.models import Staff
+from app.domain.staff import Act
+from app.models import Staff, StaffSession
+from app.services.staff_sessions import Locked, NeedsSecondFactor, SignedIn, locks_at
 from app.services.visits import Ending, LiveVisit
 from app.web.context import services
 
+HOME = "/staff/"
 View = TypeVar("View", bound=Callable[..., ResponseReturnValue])
 
 
@@ -24,29 +35,53 @@ class Who(StrEnum):
     STAFF = "staff"  # somebody signed in
 
 
-def allow(who: Who, act: Act | None = None) -> Callable[[View], View]:
-    """Declare who may enter a view, and for staff what it takes. A view that declares nothing lets
-    nobody in."""
+@dataclass(frozen=True)
+class Manner:
+    """How somebody with an account may come, beyond the acts it takes."""
+
+    is_poll: bool = False  # a script asks by itself: no sign of somebody being there
+    while_locked: bool = False
+    half: bool = False  # with the second factor still missing
+    changes: bool = False  # not in a session that may only look
+
+
+def allow(
+    who: Who,
+    *acts: Act,
+    is_poll: bool = False,
+    while_locked: bool = False,
+    half: bool = False,
+    changes: bool = False,
+) -> Callable[[View], View]:
+    """Declare who may enter a view, and for staff what it takes (all of ``acts``). A view that declares
+    nothing lets nobody in. A poll gets a status instead of a page to sign in on."""
 
     def mark(view: View) -> View:
-        view.allowed = (who, act)  # type: ignore[attr-defined]
+        view.allowed = (who, *acts)  # type: ignore[attr-defined]
+        view.manner = Manner(is_poll, while_locked, half, changes)  # type: ignore[attr-defined]
         return view
 
     return mark
 
 
-def allowed(endpoint: str) -> tuple[Who, Act | None] | None:
+def allowed(endpoint: str) -> tuple[Who, *tuple[Act, ...]] | None:
     view = current_app.view_functions[endpoint]
     if endpoint == "static":
-        return Who.EVERYBODY, None
+        return (Who.EVERYBODY,)
     return getattr(view, "allowed", None)
+
+
+def manner(endpoint: str) -> Manner:
+    found: Manner = getattr(current_app.view_functions[endpoint], "manner", Manner())
+    return found
 
 
 def enforce() -> ResponseReturnValue | None:
     """Before each request: let in whom the view allows, and nobody else."""
     if request.endpoint is None:
+        _enter_frame()
         return None  # 404 or 405 follow
-    who, act = allowed(request.endpoint) or (None, None)
+    who, *needed = allowed(request.endpoint) or (None,)
     if who is Who.EVERYBODY:
         return None
     if who is Who.VISITOR:
@@ -56,15 +91,84 @@ def enforce() -> ResponseReturnValue | None:
             return None
         return closed(found)
     if who is Who.STAFF:
-        person = services().staff.find(staff_key(), at=services().clock())
-        if person is None:
-            return redirect(url_for("staff_sessions.sign_in_form"), 303)
-        acts = acts_of(person.role_set)
-        if act is not None and act not in acts:
-            return abort(404)  # forbidden and missing look alike
-        g.staff, g.acts = person, acts
-        return None
+        return _enforce_staff(frozenset(needed), manner(request.endpoint))
     return abort(404)
+
+
+def _enforce_staff(needed: frozenset[Act], how: Manner) -> Response | None:
+    found = services().staff_sessions.find(staff_key(), at=services().clock(), touches=not how.is_poll)
+    match found:
+        case SignedIn():
+            g.staff, g.staff_session, g.acts = found.person, found.session, found.acts
+            if not found.acts.issuperset(needed) or (how.changes and not found.session.may_change):
+                return abort(404)  # forbidden and missing look alike
+        case Locked() if how.while_locked:
+            g.locked = found
+        case Locked():
+            return _elsewhere("locked", "staff_sessions.locked", how)
+        case NeedsSecondFactor() if how.half:
+            g.half = found
+        case NeedsSecondFactor():
+            return _elsewhere("second-factor", "staff_sessions.second_factor_form", how)
+        case None:
+            return _elsewhere("signed-out", "staff_sessions.sign_in_form", how)
+    return None
+
+
+def _enter_frame() -> None:
+    """Where there is no page: the error's page has the frame that it has where somebody may not enter, or the
+    difference would tell them apart."""
+    if request.path.startswith(HOME):
+        found = services().staff_sessions.find(staff_key(), at=services().clock(), touches=False)
+        if isinstance(found, SignedIn):
+            g.staff, g.staff_session, g.acts = found.person, found.session, found.acts
+
+
+def _elsewhere(why: str, endpoint: str, how: Manner) -> Response:
+    """To the page that comes first, and from there back to what was asked for. A script that asks in the background
+    is told in a word: it has no use for a page."""
+    if how.is_poll or "in_place" in request.form:
+        return Response(why, 401, mimetype="text/plain")
+    asked = iri_to_uri(request.full_path.rstrip("?")) if request.method == "GET" else ""
+    return elsewhere(endpoint, asked)
+
+
+def elsewhere(endpoint: str, asked: str) -> Response:
+    """A redirect to a page on the way, which knows the way back; to the list of studies it leads anyway."""
+    back = way_back(asked)
+    return redirect(url_for(endpoint, back=None if back.rstrip("/") in ("", HOME.rstrip("/")) else back), 303)
+
+
+LONGEST_WAY_BACK = 500
+
+
+def way_back(path: str | None) -> str:
+    """``path`` if it is the address of a staff page of ours, to be shown after signing in; else "".
+
+    Nothing else gets through: no other host or scheme, no other door, nothing that isn't a page (RFC 9700 section
+    4.11 on open redirectors).
+    """
+    path = (path or "").removeprefix(request.script_root)
+    if len(path) > LONGEST_WAY_BACK or not path.startswith("/staff"):
+        return ""
+    if not (path.isascii() and path.isprintable()) or "\\" in path or " " in path:
+        return ""
+    parts = urlsplit(path)
+    if parts.scheme or parts.netloc or parts.fragment:
+        return ""
+    try:
+        endpoint, _values = current_app.url_map.bind("").match(parts.path, "GET")
+    except (HTTPException, RequestRedirect):
+        return ""
+    how = manner(endpoint)
+    if (allowed(endpoint) or (None,))[0] is not Who.STAFF or how.is_poll or how.while_locked or how.half:
+        return ""
+    return path
+
+
+def onward(path: str | None) -> Response:
+    """A redirect to the page asked for before signing in or unlocking, or to the list of studies."""
+    return redirect(request.script_root + (way_back(path) or HOME), 303)
 
 
 def closed(why: Ending) -> Response:
@@ -91,6 +195,12 @@ def staff() -> Staff:
     """Who is signed in, in a view that allows staff."""
     person: Staff = g.staff
     return person
+
+
+def staff_session() -> StaffSession:
+    """The session of who is signed in."""
+    session: StaffSession = g.staff_session
+    return session
 
 
 def acts() -> frozenset[Act]:
@@ -133,3 +243,15 @@ def _cookie(name: str) -> str:
 
 def init(app: Flask) -> None:
     app.before_request(enforce)
+
+    @app.context_processor
+    def lock() -> dict[str, Any]:
+        """What staff-lock.js needs: after how many seconds a page left alone covers itself, how many are left by the
+        server's reckoning, and whether a password opens it again."""
+        if "staff" not in g:
+            return {}
+        rules, now = services().rules.now(), services().clock()
+        locks = locks_at(g.staff_session, rules)
+        seconds = rules.lock_minutes * 60
+        left = max(0, int((locks - now).total_seconds())) if locks else seconds
+        return {"lock": {"seconds": seconds, "left": left, "can_unlock": g.staff.password_hash is not None}}

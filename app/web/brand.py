@@ -25,6 +25,22 @@ def stylesheet(colour: str) -> str:
     )
 
 
+def sample(colour: str) -> dict[str, str | float] | None:
+    """How a colour would look: as used on light and dark pages, each with the text that stands on it, and its
+    own contrast with white. None for what is no colour."""
+    if not re.fullmatch(r"#[0-9a-fA-F]{6}", colour):
+        return None
+    light = _until_readable(_parse(colour), against=LIGHT_PAGE, step=-0.02)
+    dark = _until_readable(_parse(colour), against=DARK_PAGE, step=0.02)
+    return {
+        "light": _hex(light),
+        "light_text": _hex(_text_on(light)),
+        "dark": _hex(dark),
+        "dark_text": _hex(_text_on(dark)),
+        "ratio": contrast(_parse(colour), WHITE),
+    }
+
+
 def _parse(colour: str) -> Rgb:
     if not re.fullmatch(r"#[0-9a-fA-F]{6}", colour):
         colour = FALLBACK

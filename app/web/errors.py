@@ -9,7 +9,7 @@ import math
 from datetime import timedelta
 
 import structlog
-from flask import Flask, make_response, render_template, request
+from flask import Flask, g, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
@@ -33,10 +33,18 @@ RETRY_AFTER = timedelta(seconds=10)
 def page(
     status: int, title: str, *paragraphs: str, retry: bool = False, after: timedelta = RETRY_AFTER
 ) -> Response:
-    again = request.full_path.rstrip("?") if request.method == "GET" and retry else "/"
-    label = _("Try again") if retry else _("To the start page")
+    is_staff_page = request.path.startswith("/staff")
+    again = request.full_path.rstrip("?") if request.method == "GET" and retry else None
+    if is_staff_page:
+        template, start, label = "errors/staff.html", "/staff/", _("All studies")
+    else:
+        template, start, label = "errors/error.html", "/", _("To the start page")
     body = render_template(
-        "errors/error.html", title=title, paragraphs=paragraphs, action={"href": again, "label": label}
+        template,
+        title=title,
+        paragraphs=paragraphs,
+        action={"href": again or start, "label": _("Try again") if retry else label},
+        staff=g.get("staff"),
     )
     response = make_response(body, status)
     if status in (429, 503):
@@ -117,6 +125,10 @@ def _http(error: Exception) -> Response:
     texts = {
         404: (_("There is nothing here"), _("The address may be incomplete, or the study is closed.")),
         405: (_("There is nothing here"), _("The address may be incomplete, or the study is closed.")),
+        403: (
+            _("This page can't be used from another website"),
+            _("Please open it by the clinic's own address, and try again there."),
+        ),
         413: (_("That was too much to send"), _("Please send less at once.")),
         429: (_("Too many tries"), _("Please wait a little and try again.")),
     }

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from datetime import date, datetime
 from functools import cache
 from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_date, format_time, get_month_names
+from babel.dates import format_date, format_skeleton, format_time, get_month_names
 from flask import Flask, current_app, request
 from flask_babel import Babel, get_locale, gettext
 
@@ -27,8 +28,11 @@ def _(text: str, **values: object) -> str:
     return str(gettext(text, **values))
 
 
-def init(app: Flask, default: str, time_zone: str) -> None:
-    """Raises SettingsError for a default language that nobody knows: every page would fail with it."""
+def init(app: Flask, default: str, time_zone: str, wanted: Callable[[], Collection[str]] = frozenset) -> None:
+    """``wanted`` says, for each request, which of the languages its reader is offered; empty: all.
+
+    Raises SettingsError for a default language that nobody knows: every page would fail with it.
+    """
     try:
         Locale.parse(default)
     except (UnknownLocaleError, ValueError):
@@ -38,12 +42,17 @@ def init(app: Flask, default: str, time_zone: str) -> None:
     app.config["BABEL_TRANSLATION_DIRECTORIES"] = str(TRANSLATIONS)
     app.config["BABEL_DEFAULT_LOCALE"] = default
     app.config["BABEL_DEFAULT_TIMEZONE"] = time_zone
+    app.config["STUDYKEY_LANGUAGES"] = wanted
     Babel(app, locale_selector=_choose)
 
 
 def _choose() -> str:
     default: str = current_app.config["BABEL_DEFAULT_LOCALE"]
-    return request.accept_languages.best_match(languages(), default) or default
+    wanted = current_app.config["STUDYKEY_LANGUAGES"]()
+    available = tuple(code for code in languages() if code in wanted) or languages()
+    if wanted and Locale.parse(default).language not in available:
+        default = available[0]
+    return request.accept_languages.best_match(available, default) or default
 
 
 def locale() -> Locale:
@@ -70,11 +79,26 @@ def short_date(day: date) -> str:
     return day.isoformat()
 
 
+def local(moment: datetime) -> datetime:
+    """A moment in the clinic's time zone."""
+    return moment.astimezone(ZoneInfo(current_app.config["BABEL_DEFAULT_TIMEZONE"]))
+
+
+def short_moment(moment: datetime) -> str:
+    """The day of a moment in the clinic's time zone, as ``short_date``."""
+    return short_date(local(moment).date())
+
+
+def month_day(moment: datetime) -> str:
+    """The day of a moment without its year, in the reader's form: "Nov 24"."""
+    return str(format_skeleton("MMMd", local(moment), locale=locale()))
+
+
 def show_moment(moment: datetime) -> str:
     """A moment in the reader's form, to the minute, in the clinic's time zone."""
-    local = moment.astimezone(ZoneInfo(current_app.config["BABEL_DEFAULT_TIMEZONE"]))
-    day = format_date(local.date(), "medium", locale=locale())
-    return f"{day}, {format_time(local, 'short', tzinfo=local.tzinfo, locale=locale())}"
+    here = local(moment)
+    day = format_date(here.date(), "medium", locale=locale())
+    return f"{day}, {format_time(here, 'short', tzinfo=here.tzinfo, locale=locale())}"
 
 
 def month_names() -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date
 
@@ -36,12 +37,24 @@ class FieldError:
     message: str
 
 
+# The end of an address of ours: a password is asked for, and where the clinic's rules say so, here it is.
+_MARKER = re.compile(r"!p(?:=(?P<password>\d{10}))?$", re.IGNORECASE)
+
+
 def typed(form: MultiDict[str, str]) -> Typed:
     def text(name: str) -> str:
         return form.get(name, "").strip()[:MAX_TYPED]
 
-    has_password = bool(form.get("with_password") or text("password"))
-    return Typed(text("code"), text("day"), text("month"), text("year"), has_password, text("again"))
+    code, in_link = _code_and_password(text("code"))
+    has_password = bool(form.get("with_password") or text("password") or in_link)
+    return Typed(code, text("day"), text("month"), text("year"), has_password, text("again"))
+
+
+def _code_and_password(text: str) -> tuple[str, str]:
+    """What is the code in what was typed, and the password: somebody may have copied a whole address into it."""
+    fragment = text.rpartition("#")[2]
+    found = _MARKER.search(fragment)
+    return (fragment[: found.start()], found["password"] or "") if found else (text, "")
 
 
 def read(
@@ -50,12 +63,11 @@ def read(
     """A claim, or what to put right, in the order of the page. Nothing here touches a grant."""
     shown = typed(form)
     errors: list[FieldError] = []
-    # Somebody may have copied the whole address of the QR into the field.
-    in_fragment = shown.code.rpartition("#")[2].removesuffix("!p")
-    code = access_code.read(in_fragment, data_symbols=data_symbols)
+    code = access_code.read(shown.code.rpartition("#")[2], data_symbols=data_symbols)
     if not isinstance(code, AccessCode):
         errors.append(FieldError("code", _code_message(code, data_symbols + 1)))
-    typed_password = form.get("password", "")[:MAX_TYPED]
+    in_link = _code_and_password(form.get("code", "").strip()[:MAX_TYPED])[1]
+    typed_password = form.get("password", "").strip()[:MAX_TYPED] or in_link
     words = password.read(typed_password) if typed_password.strip() else None
     entry = birth_date.Entry(shown.day, shown.month, shown.year)
     born: date | birth_date.Mistyped | None = None

@@ -25,11 +25,24 @@ def _site() -> SiteFacts:
         return services().site.defaults()
 
 
+def wanted_languages() -> tuple[str, ...]:
+    """The languages that the clinic offers its patients; empty: all. Staff may have any."""
+    if request.path.startswith("/staff"):
+        return ()
+    try:
+        return services().rules.now().languages
+    except SQLAlchemyError:  # the page that says so has a language too
+        services().session.rollback()
+        return ()
+
+
 def init(app: Flask) -> None:
     app.jinja_env.filters.update(
         show_date=i18n.show_date,
         short_date=i18n.short_date,
         show_moment=i18n.show_moment,
+        short_moment=i18n.short_moment,
+        month_day=i18n.month_day,
         person_name=_person_name,
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
@@ -37,7 +50,7 @@ def init(app: Flask) -> None:
     @app.context_processor
     def common() -> dict[str, Any]:
         site = _site()
-        is_staff_page = (request.endpoint or "").startswith("staff")
+        is_staff_page = request.path.startswith("/staff")
         return {
             "may": {act.value for act in g.acts} if "acts" in g else set(),
             "attack_alarm": is_staff_page and services().limits.site(at=services().clock()).is_alarm,

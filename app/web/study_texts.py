@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from flask import url_for
-
 from app.domain.dicom import parse_person_name
 from app.domain.modality import MEANINGS, OTHER, examination
 from app.domain.permissions import Permission
@@ -52,11 +50,12 @@ def describe_series(series: Series) -> dict[str, Any]:
 
 
 def position(
-    study: Study, listed: Sequence[Series], series_number: int | None, picture_number: int | None
+    listed: Sequence[Series], series_number: int | None, picture_number: int | None, *, base: str
 ) -> dict[str, Any] | None:
     """The picture shown now and its neighbours; None for a place that doesn't exist.
 
-    Without ``picture_number``: the middle of the series, where there is most to see.
+    Without ``picture_number``: the middle of the series, where there is most to see. ``base``: the look's
+    address, below which the pictures are.
     """
     if series_number is None or not 1 <= series_number <= len(listed):
         return None
@@ -69,13 +68,13 @@ def position(
     def page(at: int) -> str | None:
         if not 1 <= at <= count:
             return None
-        return url_for("patient.look", study_id=study.id, series=series_number, image=at)
+        return f"{base}?series={series_number}&image={at}"
 
     return {
         "series_number": series_number,
         "image_number": number,
         "image_count": count,
-        "image_url": url_for("patient.picture", study_id=study.id, series=series_number, number=number),
+        "image_url": f"{base}/{series_number}/{number}.jpg",
         "previous_url": page(number - 1),
         "next_url": page(number + 1),
         "alt": _(

@@ -272,3 +272,40 @@ def test_a_signature_has_one_spelling() -> None:
     accepted = [last for last in alphabet if crypto.unsign("viewer-token", token[:-1] + last) is not None]
 
     assert accepted == [token[-1]]
+
+
+# Second factors and recovery codes.
+
+
+def test_a_sealed_text_survives_a_rotation_and_opens_in_its_own_context_alone() -> None:
+    kid, sealed = CRYPTO.seal_text("totp:1", "SECRET")
+
+    assert b"SECRET" not in sealed
+    assert CRYPTO.seal_text("totp:1", "SECRET")[1] != sealed
+    assert AFTER.unseal_text("totp:1", kid, sealed) == "SECRET"
+    assert AFTER.sealing_kid != kid
+    for context, changed in (("totp:2", sealed), ("totp:1", sealed[:-1] + b"x"), ("totp:1", b"")):
+        with pytest.raises(ValueError):
+            CRYPTO.unseal_text(context, kid, changed)
+    for other in (RETIRED, STRANGER):
+        with pytest.raises(KeyError):
+            other.unseal_text("totp:1", kid, sealed)
+
+
+def test_a_recovery_codes_mac_is_its_accounts_and_its_peppers() -> None:
+    kid = CRYPTO.pepper_kid
+    mac = CRYPTO.recovery_mac(kid, 1, "0123456789ABCDEF")
+
+    assert AFTER.recovery_mac(kid, 1, "0123456789ABCDEF") == mac
+    assert (
+        len(
+            {
+                mac,
+                CRYPTO.recovery_mac(kid, 2, "0123456789ABCDEF"),
+                AFTER.recovery_mac(AFTER.pepper_kid, 1, "0123456789ABCDEF"),
+            }
+        )
+        == 3
+    )
+    with pytest.raises(KeyError):
+        RETIRED.recovery_mac(kid, 1, "0123456789ABCDEF")

@@ -91,6 +91,7 @@ class Door:
     def __init__(self) -> None:
         self.calls: list[tuple[str, dict[str, Any], str | None]] = []
         self.granted = {("good", OWN, "view"), ("good", OWN, "download"), ("looker", OWN, "view")}
+        self.profiles: dict[str, list[str]] = {}  # what a credential may do
         self.answer: bytes | None = None
         self.validity, self.status, self.delay_seconds = 0, 200, 0.0
         door = self
@@ -101,7 +102,10 @@ class Door:
                 door.calls.append((self.path, body, self.headers["Authorization"]))
                 time.sleep(door.delay_seconds)
                 key = (body.get("token-value"), body.get("orthanc-id"), body.get("permission"))
-                answer = {"granted": key in door.granted, "validity": door.validity}
+                answer: dict[str, Any] = {"granted": key in door.granted, "validity": door.validity}
+                if self.path == "/user/get-profile":
+                    may = door.profiles.get(body["token-value"], [])
+                    answer = {"permissions": may, "authorized-labels": ["*"], "validity": door.validity}
                 self.send_response(door.status)
                 self.end_headers()
                 with suppress(BrokenPipeError):  # the gate may have given up waiting

@@ -167,7 +167,7 @@ class TestWithoutAnAuditRow:
         broken(services)
 
         with pytest.raises(StoreUnavailable):
-            services.staff.sign_in("anna", words, address=ADDRESS, at=services.clock())
+            services.staff_sessions.sign_in("anna", words, address=ADDRESS, at=services.clock())
 
         assert rows(services, StaffSession) == []
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from app.services.audit import StoreUnavailable
 from app.services.audit_trail import BATCH, ChainBroken
 from app.wiring import Services
 from tests.support.clock import Clock
-from tests.support.factories import ADDRESS, DAY, elsewhere, fresh_clinic, rows, visit
+from tests.support.factories import ADDRESS, DAY, elsewhere, rows
 
 ROWS = 10
 
@@ -283,7 +282,7 @@ class TestPurge:
     def test_a_purge_while_the_trail_is_verified_is_no_finding(
         self, services: Services, clock: Clock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("app.services.audit_trail.PAGE", 3)
+        monkeypatch.setattr("app.services.audit_verification.PAGE", 3)
         write(services, clock)
         told: list[int] = []
 
@@ -333,26 +332,3 @@ class TestTheHeadOutside:
         trail.trail.keep_head()
 
         assert (settings.instance / "audit-head").read_text() == damage
-
-
-@pytest.fixture
-def opened(services: Services, clock: Clock) -> Iterator[Callable[[], list[str]]]:
-    _, paper = fresh_clinic(services)
-    visit(services, paper)
-    yield lambda: [entry.event for entry in services.trail.entries(grant=paper.grant)]
-
-
-def test_the_rows_of_one_grant_can_be_read_alone(opened: Callable[[], list[str]]) -> None:
-    assert opened() == ["grant:issued", "visit:begun"]
-
-
-def test_rows_are_read_page_by_page_between_two_moments(
-    trail: Services, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("app.services.audit_trail.PAGE", 3)
-    end = trail.clock()
-
-    read = list(trail.trail.entries(since=end - timedelta(minutes=9), until=end - timedelta(minutes=1)))
-
-    assert [entry.row_id for entry in read] == list(range(2, 10))
-    assert [entry.details["number"] for entry in read] == list(range(1, 9))

@@ -125,7 +125,7 @@ def test_yesterdays_paper_opens_in_an_empty_place(
     assert restored.patient_name == "山田^太郎\u0301 <b>"
     assert paper_of(new, restored).password == paper.password, "and is printed as before"
     new.session.rollback()
-    assert new.staff.sign_in("anna", "long password", address=ADDRESS, at=clock()) is not None
+    assert new.staff_sessions.sign_in("anna", "long password", address=ADDRESS, at=clock()) is not None
     # Who was in then is not in now.
     assert new.visits.find(key, at=clock()) is Ending.CLOSED
     assert token.count(".") == 1

@@ -364,6 +364,7 @@ def test_run_follows_until_it_is_told_to_stop_and_then_gives_its_lease_back(
         services.leases,
         services.trail,
         services.purge,
+        services.search_words,
         quick,
         services.clock,
     )

@@ -154,7 +154,7 @@ def test_without_a_reprint_window_nothing_is_sealed(services: Services, paper: P
     from app.services.grants import Grants
 
     strict = services.settings.with_(reprint_window=timedelta(0))
-    grants = Grants(services.session, services.crypto, services.audit, strict)
+    grants = Grants(services.session, services.crypto, services.audit, strict, services.rules)
     fresh = grants.issue([rows(services, Study)[0]], at=services.clock(), actor=CLERK)
     services.session.commit()
 

@@ -14,12 +14,14 @@ from app.adapters import keys as keys_file
 from app.config import Settings
 from app.domain.permissions import Permission
 from app.domain.staff import Role
-from app.models import Grant, Staff, db
+from app.models import Grant, Staff, StaffToken, db
 from app.services.authorization import Question
 from app.services.keys import NotRetired
 from app.services.proof import Outcome
+from app.services.staff_links import Purpose
 from app.services.visits import LiveVisit
 from app.wiring import Services
+from tests.support import people
 from tests.support.clock import Clock
 from tests.support.factories import (
     ADDRESS,
@@ -160,7 +162,7 @@ def test_a_staff_password_moves_to_the_newest_pepper_at_sign_in(services: Servic
     assert needs(services, old)["staff accounts (renewed as they sign in)"] == 1
 
     def sign_in(password: str) -> str | None:
-        return services.staff.sign_in("anna", password, address=ADDRESS, at=services.clock())
+        return services.staff_sessions.sign_in("anna", password, address=ADDRESS, at=services.clock())
 
     assert sign_in("wrong password") is None
     assert rows(services, Staff)[0].pepper_kid == old
@@ -169,6 +171,56 @@ def test_a_staff_password_moves_to_the_newest_pepper_at_sign_in(services: Servic
     assert sign_in(PASSWORD) is not None
     assert sign_in("wrong password") is None
     assert "staff accounts (renewed as they sign in)" not in needs(services, old)
+
+
+def test_a_second_factor_moves_to_the_newest_key_as_it_is_used(services: Services, clock: Clock) -> None:
+    anna = people.account(services)
+    secret, codes = people.with_app(services, anna)
+    rotate(services, "sealing")
+    old, new = kids(services, "sealing")
+    assert needs(services, old) == {"second factors (renewed as they are used)": 1}
+
+    for _ in range(2):
+        clock.forward(minutes=6)
+        key, typed = people.sign_in(services), people.code(secret, clock())
+        assert services.staff_sessions.prove_second_factor(key, typed, address=ADDRESS, at=clock())
+        assert rows(services, Staff)[0].totp_kid == new
+    retire(services, old)
+
+    clock.forward(minutes=1)
+    key, typed = people.sign_in(services), people.code(secret, clock())
+    assert services.staff_sessions.prove_second_factor(key, typed, address=ADDRESS, at=clock())
+
+
+def test_recovery_codes_need_their_pepper_until_they_are_used_or_renewed(services: Services) -> None:
+    anna = people.account(services)
+    _, codes = people.with_app(services, anna)
+    rotate(services, "pepper")
+    old = kids(services, "pepper")[0]
+    what = "recovery codes (their owners make new ones)"
+    assert needs(services, old)[what] == 10
+
+    key = people.sign_in(services)
+    at = services.clock()
+    assert services.staff_sessions.prove_second_factor(key, codes[0], address=ADDRESS, at=at)
+    assert needs(services, old)[what] == 9
+    services.second_factor.renew_recovery_codes(anna, at=at, actor="x")
+    assert what not in needs(services, old)
+
+
+def test_a_signing_key_stays_while_a_link_or_a_devices_token_is_open(
+    services: Services, clock: Clock
+) -> None:
+    anna = people.account(services)
+    services.staff_links.make(anna, Purpose.SIGN_IN, by="x", at=clock(), actor="x")
+    services.session.add(StaffToken(id="0" * 22, staff_id=anna.id, name="CT 1", issued_at=clock()))
+    services.session.commit()
+    rotate(services, "signing")
+    clock.forward(minutes=6)
+    old = kids(services, "signing")[0]
+    assert needs(services, old) == {"links of accounts": 1, "tokens of devices and staff": 1}
+    clock.forward(days=1)
+    assert needs(services, old) == {"tokens of devices and staff": 1}
 
 
 # Retiring.

@@ -71,16 +71,19 @@ def test_old_attempts_visits_tokens_and_sessions_go(services: Services, clock: C
         login="anna", name="", roles=[Role.VIEWER], password=words, at=services.clock(), actor="studykey"
     )
     services.session.commit()
-    services.staff.sign_in("anna", words, address=ADDRESS, at=services.clock())
+    services.staff_sessions.sign_in("anna", words, address=ADDRESS, at=services.clock())
     clock.now += 2 * DAY
     _, key = visit(services, paper)
-    assert purge(services) == {"viewer tokens": 1, "visits": 1, "staff sessions": 1}
-    assert [len(rows(services, table)) for table in (Visit, ViewerToken, StaffSession)] == [1, 0, 0]
+    assert purge(services) == {"viewer tokens": 1, "visits": 1}
+    assert [len(rows(services, table)) for table in (Visit, ViewerToken, StaffSession)] == [1, 0, 1]
     assert not isinstance(services.visits.find(key, at=services.clock()), str)
 
     clock.now += 29 * DAY
     assert purge(services)["attempts"] == 1
     assert rows(services, Attempt) == []
+    clock.now += DAY
+    assert purge(services)["staff sessions"] == 1, "until then they tell where an account is used"
+    assert rows(services, StaffSession) == []
 
 
 def test_the_right_proof_of_an_expired_grant_is_told_so_until_its_audit_is_purged(
@@ -140,7 +143,7 @@ def test_the_follower_purges_once_a_day_and_keeps_the_head_every_minute(
     assert head == services.trail.head()
 
     clock.now += timedelta(hours=2)
-    services.staff.sign_in("nobody", "wrong words here", address=ADDRESS, at=services.clock())
+    services.staff_sessions.sign_in("nobody", "wrong words here", address=ADDRESS, at=services.clock())
     follower.turn(set())
     assert rows(services, Grant)[0].sealed is not None
     assert services.trail.kept_head() == services.trail.head() != head

@@ -13,11 +13,11 @@ from app.domain.staff import Role
 from app.services.audit import Audit
 from app.wiring import Services
 from tests.support.clock import Clock
-from tests.support.factories import ADDRESS, change_grant, own_session
+from tests.support.factories import change_grant, own_session
 from tests.support.portal import Portal, portal_of, public_services
+from tests.support.staff import key_of, person, sign_in, signed_in
 
 SECRETS = ("Muster", "Thorax", "token=")
-PASSWORD = "correct horse battery"
 
 
 def pages(portal: Portal) -> list[str]:
@@ -94,22 +94,25 @@ def test_a_view_that_names_nobody_lets_nobody_in(portal: Portal) -> None:
     assert "secret" not in answer.text
 
 
-def staff_key(portal: Portal, role: Role = Role.RADIOLOGIST) -> str:
-    services = portal.services
-    services.staff.add(login="anna", name="", roles=[role], password=PASSWORD, at=portal.now, actor="x")
-    services.session.commit()
-    key = services.staff.sign_in("anna", PASSWORD, address=ADDRESS, at=portal.now)
-    assert key is not None
-    return key
+def staff_key(portal: Portal) -> str:
+    return key_of(signed_in(portal))
 
 
-@pytest.mark.parametrize("path", ["/staff/", "/staff", "/staff/?q=muster", "/staff/study/1"])
-def test_staff_pages_send_strangers_to_the_sign_in(portal: Portal, path: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "back"),
+    [
+        ("/staff/", ""),
+        ("/staff", ""),
+        ("/staff/?q=muster", "?back=/staff/?q%3Dmuster"),
+        ("/staff/study/1", "?back=/staff/study/1"),
+    ],
+)
+def test_staff_pages_send_strangers_to_the_sign_in(portal: Portal, path: str, back: str) -> None:
     portal.prove()
 
     answer = portal.get(path)
 
-    assert (answer.status_code, answer.location) == (303, "/staff/sign-in")
+    assert (answer.status_code, answer.location) == (303, "/staff/sign-in" + back)
     assert "Muster" not in answer.text
 
 
@@ -122,13 +125,68 @@ def test_a_patients_cookie_opens_no_staff_page_and_staffs_no_study(portal: Porta
     assert portal.get(f"/study/{portal.study_id}").status_code == 403
 
 
-def test_a_device_sees_no_patients(portal: Portal) -> None:
-    portal.client.set_cookie("studykey_staff", staff_key(portal, Role.DEVICE))
+def test_a_device_cannot_sign_in_here_and_sees_no_patients(portal: Portal) -> None:
+    person(portal.services, "ct-1", Role.DEVICE)
 
-    answer = portal.get("/staff/")
+    answer = sign_in(portal, "ct-1")
 
-    assert answer.status_code in (303, 403, 404)
-    assert "Muster" not in answer.text
+    assert answer.status_code == 403
+    assert portal.client.get_cookie("studykey_staff") is None
+    assert "Muster" not in portal.get("/staff/").text
+
+
+WAYS_BACK = [
+    "/staff/",
+    "/staff/?q=muster&before=x",
+    "/staff/study/1",
+    "/staff/people/",
+    "/staff/account/?done=ended",
+]
+NO_WAYS_BACK = [
+    "",
+    "https://evil.example/staff/",
+    "//evil.example/staff/",
+    "/\\evil.example/staff/",
+    "/staff/\\evil.example",
+    "/staffed/",
+    "/staff/../study/1",
+    "/staff/nowhere",
+    "/staff/sign-in",
+    "/staff/sign-out",
+    "/staff/locked",
+    "/staff/second-factor",
+    "/staff/second-factor/set-up",
+    "/staff/join",
+    "/staff/account/password",
+    "/study/1",
+    "/staff/study/1#x",
+    "/staff/?q=a b",
+    "/staff/?q=\r\nSet-Cookie:x",
+    "/staff/?q=" + "x" * 500,
+    "javascript:alert(1)",
+]
+
+
+@pytest.mark.parametrize("path", WAYS_BACK)
+def test_signing_in_leads_back_to_the_page_that_was_asked_for(portal: Portal, path: str) -> None:
+    person(portal.services)
+
+    assert sign_in(portal, back=path).location == path
+
+
+@pytest.mark.parametrize("path", NO_WAYS_BACK)
+def test_signing_in_leads_nowhere_but_to_a_staff_page_of_ours(portal: Portal, path: str) -> None:
+    person(portal.services)
+
+    assert sign_in(portal, back=path).location == "/staff/"
+    assert "back" not in portal.get("/staff/sign-in", query_string={"back": path}).text.partition("<form")[2]
+
+
+def test_what_a_script_asks_in_the_background_gets_a_word_and_no_page(portal: Portal) -> None:
+    answer = portal.post("/staff/stay", in_place="1")
+
+    assert (answer.status_code, answer.text) == (401, "signed-out")
+    assert answer.mimetype == "text/plain"
 
 
 class TestOverHttps:

@@ -56,6 +56,10 @@ def slips(**fields: str) -> list[str]:
         ({**GOOD, "password": "482 917 3065"}, date(1958, 3, 27), Password("4829173065")),
         ({"code": CODE, "password": "٤٨٢٩١٧٣٠٦٥"}, None, Password("4829173065")),
         ({**GOOD, "with_password": "1", "password": ""}, date(1958, 3, 27), None),
+        ({"code": "https://a.example/#K7QD9M3X4TBN!p=4829173065"}, None, Password("4829173065")),
+        ({"code": "K7QD9M3X4TBN!P=4829173065", "password": " "}, None, Password("4829173065")),
+        ({"code": f"{CODE}!p=4829173065", "password": "1112223334"}, None, Password("1112223334")),
+        ({**GOOD, "code": "https://a.example/#K7QD9M3X4TBN!p"}, date(1958, 3, 27), None),
         ({**GOOD, "with_password": "1", "password": "   "}, date(1958, 3, 27), None),
     ],
 )
@@ -161,3 +165,9 @@ def test_a_claim_shows_nothing_of_what_was_typed() -> None:
 def test_whatever_is_sent_gives_a_claim_or_messages_and_never_an_error(fields: dict[str, str]) -> None:
     result = read(**fields)
     assert isinstance(result, Claim) or (result and all(error.message for error in result))
+
+
+def test_a_password_within_a_pasted_address_is_not_given_back() -> None:
+    shown = landing_form.typed(MultiDict({"code": "https://a.example/#K7QD9M3X4TBN!p=4829173065"}))
+
+    assert shown.code == "K7QD9M3X4TBN" and shown.with_password

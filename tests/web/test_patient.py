@@ -430,10 +430,19 @@ def test_an_address_that_is_no_study_is_not_found(portal: Portal, path: str) -> 
 def test_a_grant_over_two_studies_shows_both(portal: Portal) -> None:
     other = second_study(portal.services, portal.paper.grant, description="Knie links").id
     portal.services.session.commit()
+
+    assert portal.prove().location == portal.get("/").location == "/studies"
+    page = portal.get("/studies").text
+    assert "CT: Thorax" in page and "Knie links" in page and "2 studies" in page
+    assert f'href="/study/{other}"' in page
+    assert 'href="/studies"' in portal.get(f"/study/{other}").text
+    assert portal.post(f"/study/{other}/viewer").status_code == 303
+
+
+def test_a_grant_over_one_study_needs_no_list(portal: Portal) -> None:
     portal.prove()
 
-    assert "Knie links" in portal.get(f"/study/{portal.study_id}").text
-    assert portal.get(f"/study/{other}").status_code == 200
+    assert portal.get("/studies").location == f"/study/{portal.study_id}"
 
 
 def test_a_study_with_hostile_texts_shows_them_as_text(portal: Portal, orthanc: FakeOrthanc) -> None:

@@ -1,4 +1,4 @@
-"""Signing in and out at the staff door."""
+"""Signing in and out at the staff door, with one and with two factors."""
 
 from __future__ import annotations
 
@@ -6,36 +6,25 @@ import re
 
 import pytest
 
-from app.config import ROOT
-from app.domain.staff import Role
 from app.models import StaffSession
 from tests.support.clock import Clock
 from tests.support.factories import events, rows
 from tests.support.portal import Portal, visible
-
-PASSWORD = "correct horse battery"
-
-pytestmark = pytest.mark.skipif(
-    not (ROOT / "templates/staff/sign_in.html").exists(), reason="the staff's pages aren't there yet"
+from tests.support.staff import (
+    PASSWORD,
+    another_browser,
+    code_of,
+    hidden,
+    key_of,
+    person,
+    sign_in,
 )
 
 
 @pytest.fixture
 def desk(portal: Portal) -> Portal:
-    portal.services.staff.add(
-        login="anna",
-        name="Dr Anna Haus",
-        roles=[Role.RADIOLOGIST],
-        password=PASSWORD,
-        at=portal.now,
-        actor="x",
-    )
-    portal.services.session.commit()
+    person(portal.services)
     return portal
-
-
-def sign_in(portal: Portal, login: str = "anna", password: str = PASSWORD, **more: str):  # type: ignore[no-untyped-def]
-    return portal.post("/staff/sign-in", login=login, password=password, **more)
 
 
 def test_the_right_password_leads_to_the_list_of_studies(desk: Portal) -> None:
@@ -106,9 +95,119 @@ def test_signing_out_is_not_done_by_a_link(desk: Portal) -> None:
 
 def test_a_session_ends_by_itself(desk: Portal, clock: Clock) -> None:
     sign_in(desk)
-    clock.forward(minutes=30)
+    clock.forward(hours=2)
 
     assert desk.get("/staff/").location == "/staff/sign-in"
+
+
+def test_a_second_sign_in_in_the_same_browser_ends_the_first(desk: Portal) -> None:
+    person(desk.services, "otto")
+    sign_in(desk)
+    first = key_of(desk)
+
+    sign_in(desk, "otto")
+
+    thief = another_browser(desk)
+    thief.client.set_cookie("studykey_staff", first)
+    assert thief.get("/staff/").status_code == 303
+    assert "Dr Otto Haus" in desk.get("/staff/account/").text
+
+
+class TestASecondFactor:
+    @pytest.fixture
+    def secret(self, desk: Portal) -> str:
+        """Anna's, set up before."""
+        services, anna = desk.services, desk.services.staff.by_login("anna")
+        assert anna is not None
+        secret = services.second_factor.begin(anna).secret
+        codes = services.second_factor.confirm(
+            anna, secret, code_of(secret, desk), at=desk.now, actor="staff:anna"
+        )
+        assert codes is not None
+        self.codes = codes
+        return secret
+
+    @pytest.fixture
+    def demanded(self, desk: Portal) -> None:
+        desk.services.rules.set({"second_factor_roles": "radiologist"}, at=desk.now, actor="cli")
+        desk.services.session.commit()
+
+    def test_the_password_alone_opens_nothing(self, desk: Portal, secret: str) -> None:
+        sign_in(desk, back="/staff/study/1")
+
+        answer = desk.get("/staff/study/1")
+        assert answer.location == "/staff/second-factor?back=/staff/study/1"
+        assert "Muster" not in desk.get("/staff/second-factor").text
+        for path in ("/staff/account/", "/staff/people/", "/staff/locked"):
+            assert desk.get(path).location.startswith("/staff/second-factor")
+        assert desk.post("/staff/stay", in_place="1").text == "second-factor"
+
+    def test_the_apps_code_opens_the_page_that_was_asked_for(
+        self, desk: Portal, secret: str, clock: Clock
+    ) -> None:
+        clock.forward(minutes=1)
+        sign_in(desk)
+
+        answer = desk.post("/staff/second-factor", code=code_of(secret, desk), back="/staff/study/1")
+
+        assert (answer.status_code, answer.location) == (303, "/staff/study/1")
+        assert desk.get("/staff/study/1").status_code == 200
+
+    def test_a_wrong_code_opens_nothing_and_says_so(self, desk: Portal, secret: str) -> None:
+        sign_in(desk)
+
+        answer = desk.post("/staff/second-factor", code="000000")
+
+        assert answer.status_code == 403
+        assert "That code isn" in answer.text
+        assert desk.get("/staff/").status_code == 303
+
+    def test_a_recovery_code_helps_whoever_lost_the_phone_once(self, desk: Portal, secret: str) -> None:
+        for status in (303, 403):
+            sign_in(desk)
+            answer = desk.post("/staff/second-factor", code=self.codes[0].lower(), way="recovery")
+            assert answer.status_code == status
+        assert "recovery code" in answer.text
+
+    def test_nobody_replaces_a_second_factor_that_they_have_not_shown(
+        self, desk: Portal, secret: str, demanded: None
+    ) -> None:
+        sign_in(desk)
+
+        assert desk.get("/staff/second-factor/set-up").location == "/staff/second-factor"
+        mine = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+        answer = desk.post("/staff/second-factor/set-up", setting_up=mine, code=code_of(mine, desk))
+        assert answer.location == "/staff/second-factor"
+        assert desk.get("/staff/").status_code == 303
+
+    def test_where_the_clinic_asks_for_one_it_is_set_up_before_anything_opens(
+        self, desk: Portal, demanded: None
+    ) -> None:
+        sign_in(desk)
+        assert desk.get("/staff/").location == "/staff/second-factor"
+        assert desk.get("/staff/second-factor").location == "/staff/second-factor/set-up"
+        page = desk.get("/staff/second-factor/set-up")
+        secret = hidden(page, "setting_up")
+        assert "<svg" in page.text and "otpauth" not in page.text
+        assert " ".join(re.findall("....", secret)) in page.text
+
+        wrong = desk.post("/staff/second-factor/set-up", setting_up=secret, code="000000")
+        assert wrong.status_code == 403
+        assert hidden(wrong, "setting_up") == secret
+        done = desk.post("/staff/second-factor/set-up", setting_up=secret, code=code_of(secret, desk))
+
+        assert done.status_code == 200
+        assert len(re.findall(r"<li>[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}</li>", done.text)) == 10
+        assert desk.get("/staff/").status_code == 200
+
+    def test_leaving_half_way_ends_it(self, desk: Portal, secret: str) -> None:
+        sign_in(desk)
+        key = key_of(desk)
+
+        assert desk.post("/staff/sign-out").location == "/staff/sign-in"
+
+        desk.client.set_cookie("studykey_staff", key)
+        assert desk.get("/staff/").location == "/staff/sign-in"
 
 
 ADDRESSES = [

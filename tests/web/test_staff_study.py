@@ -5,24 +5,42 @@ from __future__ import annotations
 import pytest
 
 from app.domain.staff import Role
-from app.models import Report
-from tests.support.factories import rows
+from app.models import Report, Staff
+from tests.support.clock import Clock
+from tests.support.factories import rows, study_in
 from tests.support.portal import Portal
 
 PASSWORD = "correct horse battery"
 
 
 def signed_in(portal: Portal, role: Role = Role.RADIOLOGIST, login: str = "anna") -> Portal:
-    portal.services.staff.add(
-        login=login, name="Dr Anna", roles=[role], password=PASSWORD, at=portal.now, actor="test"
-    )
-    portal.services.session.commit()
+    if login not in {person.login for person in rows(portal.services, Staff)}:
+        portal.services.staff.add(
+            login=login,
+            name=f"Dr {login.title()}",
+            roles=[role],
+            password=PASSWORD,
+            at=portal.now,
+            actor="test",
+        )
+        portal.services.session.commit()
     assert portal.post("/staff/sign-in", login=login, password=PASSWORD).status_code == 303
     return portal
 
 
+def page_of(desk: Portal) -> str:
+    answer = desk.get(f"/staff/study/{desk.study_id}")
+    assert answer.status_code == 200
+    return answer.text
+
+
 def write(portal: Portal, **fields: str):  # type: ignore[no-untyped-def]
     return portal.post(f"/staff/study/{portal.study_id}/report", **fields)
+
+
+def sign_report(portal: Portal, login: str = "anna") -> None:
+    signed_in(portal, login=login)
+    assert write(portal, findings="Clear lungs", revision="0", go="sign").status_code == 303
 
 
 def test_writing_signing_and_reading_it_back(portal: Portal) -> None:
@@ -40,33 +58,41 @@ def test_writing_signing_and_reading_it_back(portal: Portal) -> None:
     assert (report.impression, report.signed_name) == ("Normal", "Dr Anna")
 
 
-def test_a_conflict_shows_both_texts(portal: Portal) -> None:
+def test_a_conflict_shows_both_texts_and_names_the_other_person(portal: Portal) -> None:
+    signed_in(portal, login="berta")
+    write(portal, findings="Theirs", revision="0", go="save")
     desk = signed_in(portal)
-    write(desk, findings="Theirs", revision="0", go="save")
 
     answer = write(desk, findings="Mine <b>", revision="0", go="save")
 
     assert answer.status_code == 422
     assert "Mine &lt;b&gt;" in answer.text
     assert "Theirs" in answer.text
+    assert "Dr Berta saved this report while you were writing." in answer.text
+
+
+def test_who_signed_meanwhile_is_named_too(portal: Portal) -> None:
+    sign_report(portal, "berta")
+    desk = signed_in(portal)
+
+    answer = write(desk, findings="Mine", reason="Because", revision="1", go="save")
+
+    assert "Dr Berta signed this report while you were writing." in answer.text
 
 
 @pytest.mark.parametrize(
-    ("role", "sees", "writes", "prints"),
+    ("role", "writes", "prints"),
     [
-        (Role.ADMIN, 200, 303, 200),
-        (Role.RADIOLOGIST, 200, 303, 200),
-        (Role.DESK, 200, 404, 200),
-        (Role.VIEWER, 200, 404, 404),
-        (Role.DEVICE, 404, 404, 404),
+        (Role.ADMIN, 303, 200),
+        (Role.RADIOLOGIST, 303, 200),
+        (Role.DESK, 404, 200),
+        (Role.VIEWER, 404, 404),
     ],
 )
-def test_each_role_may_do_its_own_and_no_more(
-    portal: Portal, role: Role, sees: int, writes: int, prints: int
-) -> None:
+def test_each_role_may_do_its_own_and_no_more(portal: Portal, role: Role, writes: int, prints: int) -> None:
     desk = signed_in(portal, role)
 
-    assert desk.get(f"/staff/study/{desk.study_id}").status_code == sees
+    assert desk.get(f"/staff/study/{desk.study_id}").status_code == 200
     assert write(desk, findings="x", revision="0", go="save").status_code == writes
     printed = desk.post(f"/staff/study/{desk.study_id}/sheet", language="de", paper="Letter")
     assert printed.status_code == prints
@@ -76,9 +102,30 @@ def test_each_role_may_do_its_own_and_no_more(
         assert printed.headers["Cache-Control"] == "no-store"
 
 
+def test_the_front_desk_sees_that_a_report_is_signed_but_not_what_it_says(portal: Portal) -> None:
+    sign_report(portal)
+    desk = signed_in(portal, Role.DESK, "otto")
+
+    page = page_of(desk)
+    printed = desk.post(f"/staff/study/{desk.study_id}/report/print")
+
+    assert "signed by <bdi>Dr Anna</bdi>" in page
+    assert "Clear lungs" not in page and "Print the report" not in page
+    assert printed.status_code == 404
+
+
+def test_who_may_only_look_reads_the_report_and_changes_nothing(portal: Portal) -> None:
+    sign_report(portal)
+    page = page_of(signed_in(portal, Role.VIEWER, "otto"))
+
+    assert "Clear lungs" in page
+    for label in ("Amend the report", "Print", "Show", "Change", "Revoke"):
+        assert f">{label}<" not in page
+
+
 def test_without_signing_in_nothing_is_there(portal: Portal) -> None:
     for path in (f"/staff/study/{portal.study_id}", "/staff/study/999"):
-        assert portal.get(path).location == "/staff/sign-in"
+        assert portal.get(path).location.startswith("/staff/sign-in")
 
 
 def test_the_patient_reads_only_what_is_signed(portal: Portal) -> None:
@@ -94,15 +141,62 @@ def test_the_patient_reads_only_what_is_signed(portal: Portal) -> None:
     assert (pdf.status_code, pdf.mimetype) == (200, "application/pdf")
 
 
-def test_printing_again_after_the_window_asks_first(portal: Portal, clock) -> None:  # type: ignore[no-untyped-def]
+def test_printing_again_after_the_window_asks_first(portal: Portal, clock: Clock) -> None:
     desk = signed_in(portal)
     clock.forward(days=15)
     desk.post("/staff/sign-in", login="anna", password=PASSWORD)
 
-    page = desk.get(f"/staff/study/{desk.study_id}")
+    page = page_of(desk)
     refused = desk.post(f"/staff/study/{desk.study_id}/sheet")
     agreed = desk.post(f"/staff/study/{desk.study_id}/sheet", agreed="reissues")
 
-    assert "stops working" in page.text
+    assert "stops working" in page
     assert refused.status_code == 409
     assert agreed.mimetype == "application/pdf"
+
+
+def test_a_lost_sheet_is_replaced_within_the_window_too_and_once_however_often_it_is_sent(
+    portal: Portal,
+) -> None:
+    desk = signed_in(portal, Role.DESK)
+    lost = portal.paper.grant.ref
+    assert f'name="replaces" type="checkbox" value="{lost}"' in page_of(desk)
+
+    for _ in range(2):
+        assert desk.post(f"/staff/study/{desk.study_id}/sheet", replaces=lost).status_code == 200
+
+    grants = [grant for grant in _grants(desk) if grant.revoked_at is None]
+    assert len(_grants(desk)) == 2
+    assert [grant.ref == lost for grant in grants] == [False]
+
+
+def _grants(desk: Portal):  # type: ignore[no-untyped-def]
+    from tests.support.factories import grants_of
+
+    return grants_of(desk.services, desk.study_id)
+
+
+def test_other_studies_of_the_same_patient_are_one_click_away(portal: Portal) -> None:
+    mine = portal.services.worklist.study(portal.study_id)
+    assert mine is not None
+    before = study_in(portal.services, patient_id=mine.patient_id, description="Knee").id
+    strangers = study_in(portal.services, description="Hand").id
+    portal.services.session.commit()
+
+    page = page_of(signed_in(portal))
+
+    assert f'href="/staff/study/{before}"' in page
+    assert f'href="/staff/study/{strangers}"' not in page
+
+
+def test_what_goes_wrong_stands_in_the_staffs_own_frame(portal: Portal) -> None:
+    desk = signed_in(portal, Role.VIEWER)
+
+    missing = desk.get("/staff/study/999")
+    forbidden = write(desk, findings="x")
+    too_much = desk.post("/staff/sign-in", login="x" * 100_000)
+
+    assert (missing.status_code, forbidden.status_code, too_much.status_code) == (404, 404, 413)
+    for answer in (missing, forbidden, too_much):
+        assert "staff.css" in answer.text and 'href="/staff/"' in answer.text
+    assert missing.text.count("Sign out") == forbidden.text.count("Sign out") == 1

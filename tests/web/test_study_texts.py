@@ -128,19 +128,19 @@ def test_only_places_within_the_study_exist(
     number: int | None, picture: int | None, expected: int | None
 ) -> None:
     listed = [series(1, 5), series(2, 1), series(3, 0, modality="SR")]
-    found = study_texts.position(study(), listed, number, picture)
+    found = study_texts.position(listed, number, picture, base="/study/1/look")
     assert (found and found["image_number"]) == expected
 
 
 def test_the_first_and_the_last_picture_have_no_neighbour_beyond() -> None:
     listed = [series(1, 2, title="Axial")]
-    first = study_texts.position(study(), listed, 1, 1)
-    last = study_texts.position(study(), listed, 1, 2)
+    first = study_texts.position(listed, 1, 1, base="/study/1/look")
+    last = study_texts.position(listed, 1, 2, base="/study/1/look")
     assert first is not None
     assert last is not None
     assert (first["previous_url"], last["next_url"]) == (None, None)
-    assert first["next_url"] == "/study/7/look?series=1&image=2"
-    assert last["image_url"] == "/study/7/look/1/2.jpg"
+    assert first["next_url"] == "/study/1/look?series=1&image=2"
+    assert last["image_url"] == "/study/1/look/1/2.jpg"
     assert last["alt"] == "Axial, image 2 of 2"
 
 

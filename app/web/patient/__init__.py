@@ -7,4 +7,4 @@ from flask import Blueprint
 blueprint = Blueprint("patient", __name__)
 
 # The views register themselves on the blueprint.
-from app.web.patient import brand, images, landing, study  # noqa: E402, F401
+from app.web.patient import brand, images, landing, studies, study  # noqa: E402, F401

@@ -17,7 +17,7 @@ from app.web.access import Who, allow
 from app.web.context import caller_address, services
 from app.web.csrf import csrf
 from app.web.i18n import _
-from app.web.patient import blueprint, images
+from app.web.patient import blueprint, images, studies
 
 LONGEST_WAIT_SECONDS = 120
 
@@ -28,7 +28,7 @@ def landing() -> ResponseReturnValue:
     # During a visit the portal's address is the way back from the viewer; ?another asks for the form.
     live = services().visits.find(access.visit_key(), at=services().clock())
     if isinstance(live, LiveVisit) and "another" not in request.args:
-        return redirect(url_for("patient.study", study_id=live.studies[0].id), 303)
+        return redirect(studies.first_page(live), 303)
     return _form(landing_form.Typed())
 
 
@@ -67,11 +67,10 @@ def _begin(grant_id: int) -> ResponseReturnValue:
     if isinstance(before, LiveVisit):
         visits.end(before, address=caller_address(), at=now)
     live, key = visits.begin(grant_id, address=caller_address(), at=now)
-    study = live.studies[0]
-    if request.form.get("go") == "study":
-        response = redirect(url_for("patient.study", study_id=study.id), 303)
+    if request.form.get("go") == "study" or len(live.studies) > 1:
+        response = redirect(studies.first_page(live), 303)
     else:
-        response = images.open_images(live, study)
+        response = images.open_images(live, live.studies[0])
     access.set_key(response, "visit", key)
     return response
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from flask import abort, make_response, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
-from app.domain import viewers
 from app.domain.permissions import Permission
 from app.models import Grant, Study
 from app.services.visits import LiveVisit
 from app.web import access, i18n, study_texts
+from app.web import images as shared
 from app.web.access import Who, allow
 from app.web.context import caller_address, services
 from app.web.i18n import _
@@ -22,20 +22,20 @@ def study(study_id: int) -> ResponseReturnValue:
     live = access.visit()
     shown = images.study_or_404(live, study_id)
     unavailable = images.why_unavailable(shown, live.permissions)
-    label = "" if unavailable else viewers.VIEWERS[images.archive_settings(shown).viewer].label
+    label = "" if unavailable else shared.viewer_label(shown)
     return render_template(
         "patient/study.html",
         study=study_texts.describe(shown),
         viewer={"label": label, "available": True, "why_not": ""},
         unavailable=unavailable,
         permissions=study_texts.permissions(live.permissions),
-        expires_text=_expires_text(live.grant),
+        expires_text=expires_text(live.grant),
         report_url=_report_url(shown),
-        other_studies=[study_texts.describe(other) for other in live.studies if other.id != shown.id],
+        studies_url=url_for("patient.studies") if len(live.studies) > 1 else None,
     )
 
 
-def _expires_text(grant: Grant) -> str:
+def expires_text(grant: Grant) -> str:
     if grant.expires_at is None:
         return ""
     return _("This access ends on %(date)s.", date=i18n.show_date(grant.expires_at.date()))

@@ -1,0 +1,156 @@
+"""A study's page as it is drawn, whatever was done on it: its report, its grants, its story."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, abort, make_response, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from app.domain.dicom import parse_person_name
+from app.domain.staff import Act
+from app.models import Grant, Study
+from app.services.grants import Paper
+from app.services.reports import Text
+from app.services.site import LANGUAGES, PAPERS
+from app.services.timeline import Page
+from app.web import access, event_texts, grant_texts, i18n, study_texts
+from app.web.context import services
+
+blueprint = Blueprint("staff_study", __name__, url_prefix="/staff/study")
+
+
+def page(
+    study: Study, *, report: dict[str, Any] | None = None, problem: str = "", status: int = 200, **more: Any
+) -> Response:
+    """The page of a study. ``report`` and ``more`` say what just went wrong; ``problem`` is its sentence."""
+    now, grants = services().clock(), services().grants.of_study(study)
+    current = services().grants.current(study)
+    site = services().site.facts()
+    timeline = services().timeline.of_study(study, grants, before=request.args.get("before", type=int))
+    body = render_template(
+        "staff/study.html",
+        staff=access.staff(),
+        study=study,
+        title=study_texts.describe(study)["title"],
+        patient_name=parse_person_name(study.patient_name).shown,
+        grant=current,
+        now=now,
+        is_expired=current is not None and current.expires_at is not None and current.expires_at <= now,
+        effect=services().papers.effect(study, at=now).value,
+        can_replace=current is not None and services().papers.effect(study, at=now) == "same",
+        **_grants(grants, current),
+        **events(timeline, grants, url_for("staff_study.show", study_id=study.id)),
+        others=[
+            study_texts.describe(other) | {"study": other} for other in services().timeline.others(study)
+        ],
+        languages=[(code, i18n.own_name(code)) for code in LANGUAGES],
+        papers=PAPERS,
+        site=site,
+        done=request.args.get("done", ""),
+        problem=problem,
+        open_archives=services().archives.open_ones(),
+        **(report or written(study)),
+        **more,
+    )
+    return make_response(body, status)
+
+
+def written(study: Study, *, typed: Text | None = None, typed_revision: int = 0) -> dict[str, Any]:
+    """What the page shows of the report; ``typed`` is what stands in the form instead of what is stored.
+
+    Nothing for whoever may not read reports.
+    """
+    reports = services().reports
+    versions = reports.versions(study)
+    draft = next((one for one in versions if not one.is_signed), None)
+    signed = next((one for one in versions if one.is_signed), None)
+    base = draft or signed
+    stored = Text(
+        base.findings if base else "", base.impression if base else "", (draft.reason or "") if draft else ""
+    )
+    return {
+        "versions": versions if Act.READ in access.acts() else [],
+        "draft": draft,
+        "signed": signed,
+        "text": typed or stored,
+        "revision": typed_revision if typed else (draft.revision if draft else 0),
+        "problem_field": "",
+        "conflict": None,
+    }
+
+
+def _grants(grants: list[Grant], current: Grant | None) -> dict[str, Any]:
+    """The grants that open the study: the patient's first, then the others, newest first; ended ones apart."""
+    now, rules = services().clock(), services().rules.now()
+    names = services().timeline.names(grant.issued_by for grant in grants)
+    ordered = sorted(grants, key=lambda grant: (grant is not current, -grant.id))
+    described = [grant_texts.describe(grant, at=now, names=names) for grant in ordered]
+    return {
+        "grants": [one for one in described if not one.is_revoked],
+        "revoked_grants": [one for one in described if one.is_revoked],
+        "extensions": {grant.ref: grant_texts.extensions(grant, rules, at=now) for grant in grants},
+    }
+
+
+def events(timeline: Page, grants: list[Grant], here: str) -> dict[str, Any]:
+    """The story for templates: who did what when. Through a grant, its holder is named."""
+    holders = {grant.id: grant_texts.whom(grant) for grant in grants}
+    return {
+        "timeline": [
+            {
+                "at": entry.at,
+                "who": holders.get(entry.grant_id or 0, "")
+                if entry.actor == "holder"
+                else event_texts.actor_text(entry.actor, timeline.names),
+                "text": event_texts.event_text(entry.event, entry.details),
+                "is_opening": entry.event in event_texts.OPENINGS,
+                # Of several grants, which one an act of staff was about.
+                "about": holders.get(entry.grant_id or 0, "")
+                if len(grants) > 1 and entry.actor != "holder"
+                else "",
+            }
+            for entry in timeline.entries
+        ],
+        "earlier": f"{here}?before={timeline.next_before}#timeline" if timeline.next_before else None,
+        "is_later_hidden": "before" in request.args,
+    }
+
+
+def grant_page(
+    grant: Grant, *, paper: Paper | None = None, problem: str = "", status: int = 200, ask: str = ""
+) -> Response:
+    """The page of one grant. ``paper``: with code and password uncovered. ``ask``: the question whether to
+    revoke or confirm, in place of the other actions."""
+    now, rules = services().clock(), services().rules.now()
+    names = services().timeline.names([grant.issued_by])
+    here = url_for("staff_grants.show", ref=grant.ref)
+    story = services().timeline.of_grant(grant, before=request.args.get("before", type=int))
+    body = render_template(
+        "staff/grant.html",
+        staff=access.staff(),
+        grant=grant_texts.describe(grant, at=now, names=names),
+        extensions={grant.ref: grant_texts.extensions(grant, rules, at=now)},
+        paper=paper,
+        link=services().sharing.link(paper) if paper else "",
+        ask=ask,
+        what_ends=grant_texts.what_ends(grant),
+        suspension=grant.suspension,
+        was=_was(grant),
+        problem=problem,
+        done=request.args.get("done", ""),
+        back=request.values.get("study", type=int),
+        **events(story, [grant], here),
+        open_archives=services().archives.open_ones(),
+    )
+    return make_response(body, status)
+
+
+def _was(grant: Grant) -> dict[str, str] | None:
+    """Who the images were of before, where another identity is why the grant is suspended."""
+    before = grant.identity_before
+    return {"name": parse_person_name(before[0]).shown, "id": before[1]} if before else None
+
+
+def study_or_404(study_id: int) -> Study:
+    return services().worklist.study(study_id) or abort(404)

@@ -1,0 +1,45 @@
+"""A real PostgreSQL of one's own, on loopback, for as long as it is needed (as scripts/test starts one)."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def server() -> Iterator[str]:
+    """The SQLAlchemy URL of an empty database. Raises SystemExit where no PostgreSQL is installed."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
+    if not found:
+        raise SystemExit("There is no PostgreSQL: scripts/install-packages test brings it.")
+    with tempfile.TemporaryDirectory() as name, socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+        probe.close()
+        data = f"{name}/data"
+
+        def run(*command: str) -> None:
+            # It refuses to run as root.
+            as_owner = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"]
+            subprocess.run(
+                [*(as_owner if os.getuid() == 0 else []), f"{found[-1]}/{command[0]}", *command[1:]],
+                check=True,
+                cwd=name,
+                stdout=subprocess.DEVNULL,
+            )
+
+        if os.getuid() == 0:
+            subprocess.run(["chown", "postgres:", name], check=True)
+        run("initdb", "-D", data, "-U", "studykey", "--auth=trust", "-E", "UTF8", "--locale=C.UTF-8")
+        # No fsync: the data lives as long as this. Otherwise as it comes.
+        options = f"-c listen_addresses=127.0.0.1 -p {port} -c unix_socket_directories= -c fsync=off"
+        run("pg_ctl", "-D", data, "-w", "-l", f"{name}/log", "-o", options, "start")
+        try:
+            yield f"postgresql+psycopg://studykey@127.0.0.1:{port}/postgres"
+        finally:
+            run("pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
