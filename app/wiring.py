@@ -48,10 +48,10 @@ from app.services.proof import Proof
 from app.services.purge import Purge
 from app.services.reports import Reports
 from app.services.rules import SiteRules
+from app.services.search_words import SearchWords
 from app.services.second_factor import SecondFactor
 from app.services.selection import Selection
 from app.services.sharing import Sharing
-from app.services.search_words import SearchWords
 from app.services.sheets import Sheets
 from app.services.site import Site
 from app.services.staff import StaffAccounts

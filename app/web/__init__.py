@@ -7,21 +7,26 @@ from flask import Flask
 
 def register(app: Flask) -> None:
     from app.web import patient
-    from app.web.staff import settings, sheets, splash
     from app.web.staff import (  # noqa: F401  (more of the study's page)
+        account,
         audit,
+        devices,
         grants,
         images,
+        join,
         limits,
+        people,
         prints,
         selected,
         sessions,
+        settings,
         share,
+        sheets,
+        splash,
         studies,
         study,
         study_page,
     )
-    from app.web.staff import account, devices, join, people
 
     app.register_blueprint(patient.blueprint)
     app.register_blueprint(sessions.blueprint)

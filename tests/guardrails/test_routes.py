@@ -109,7 +109,13 @@ ROUTES = {
 
 
 # What is open to somebody who hasn't shown a second factor yet, or whose session is locked: nothing but the way on.
-HALF = {"sign_out", "second_factor", "second_factor_form", "set_up_second_factor", "set_up_second_factor_form"}
+HALF = {
+    "sign_out",
+    "second_factor",
+    "second_factor_form",
+    "set_up_second_factor",
+    "set_up_second_factor_form",
+}
 WHILE_LOCKED = {"sign_out", "locked", "lock", "unlock"}
 
 
