@@ -95,8 +95,14 @@ def test_every_text_is_translated_and_none_is_a_guess(language: str) -> None:
 
 @pytest.mark.parametrize("language", TRANSLATED)
 def test_every_form_of_a_text_has_the_placeholders_of_the_english_one(language: str) -> None:
+    for message in _messages(language):
+        for number, text in enumerate(_forms(message.string)):
+            allowed = set(PLACEHOLDER.findall(_forms(message.id)[-1]))
+            # The form for one may leave the number out.
+            may_lack = {"count", "num"} if number == 0 and not isinstance(message.id, str) else set()
+            found = PLACEHOLDER.findall(text)
+            assert allowed - may_lack <= set(found) <= allowed and len(found) == len(set(found)), message.id
     for english, text in _translated(language):
-        assert sorted(PLACEHOLDER.findall(text)) == sorted(PLACEHOLDER.findall(english)), english
         assert "%" not in PLACEHOLDER.sub("", text), english
 
 
@@ -126,8 +132,9 @@ def test_a_button_quoted_in_a_sentence_is_called_what_it_says_on_the_page(
     opening, closing = list(QUOTES[language])
     checked = set()
     for english, text in _translated(language):
-        quoted = re.findall("“([^”]*)”", english)
-        shown = re.findall(f"{opening}([^{closing}]*){closing}", text)
+        # Not what is put in at run time.
+        quoted = [name for name in re.findall("“([^”]*)”", english) if "%(" not in name]
+        shown = [name for name in re.findall(f"{opening}([^{closing}]*){closing}", text) if "%(" not in name]
         assert [name.strip(NARROW_SPACE) for name in shown] == [labels[_plain(name)] for name in quoted], (
             english
         )
@@ -153,13 +160,16 @@ def test_texts_start_and_end_as_the_english_ones_do(language: str) -> None:
 @pytest.mark.parametrize("language", TRANSLATED)
 def test_quotes_and_spaces_are_those_of_the_language(language: str) -> None:
     for english, text in _translated(language):
+        if re.search(r"\(\?\)|press \?", english):  # the key of that name
+            continue
         strange = set(OTHER_QUOTES) - set(QUOTES[language])
         assert not strange & set(text), english
         assert "  " not in text and "&" not in text, english
         if language == "es":
             assert text.count("¿") == text.count("?") and text.count("¡") == text.count("!"), english
         if language == "fr":
-            assert not re.search(f"[^{NARROW_SPACE}][:;?!»]", text) and not re.search(
+            # A colon between two digits is part of a number.
+            assert not re.search(f"[^{NARROW_SPACE}](?!(?<=[0-9]):[0-9])[:;?!»]", text) and not re.search(
                 f"«[^{NARROW_SPACE}]", text
             ), english
         else:
