@@ -206,8 +206,9 @@ class TestVerification:
 
     def test_a_changed_row_is_named(self, auditor: Portal) -> None:
         with db.engine.begin() as connection:
-            on = "" if db.engine.dialect.name == "sqlite" else " ON audit_event"
-            connection.execute(text(f"DROP TRIGGER audit_event_stays{on}"))
+            is_sqlite = db.engine.dialect.name == "sqlite"
+            trigger = "audit_event_stays" if is_sqlite else "audit_event_kept ON audit_event"
+            connection.execute(text(f"DROP TRIGGER {trigger}"))
             connection.execute(text("UPDATE audit_event SET actor = 'holder' WHERE id = 1"))
 
         auditor.post("/staff/audit/verify")
