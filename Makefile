@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: translations demo test quick check dev clean bench-ingest bench-pdf bench-timing bench-attack bench-worklist
+.PHONY: translations demo test quick check dev clean bench-ingest bench-pdf bench-timing bench-attack bench-validate bench-viewer bench-worklist
 
 demo: $(VENV)/demo.stamp
 	@scripts/install-packages demo
@@ -65,6 +65,16 @@ bench-timing: $(VENV)/test.stamp
 # Whether patients get in, and attackers don't, while the public door is under attack (about a minute and a half).
 bench-attack: $(VENV)/test.stamp
 	@$(BIN)/python -m bench.attack $(BENCH)
+
+# Requests a second for "may this token do this?", with 10,000 and 1,000,000 grants (about six minutes).
+bench-validate: $(VENV)/test.stamp
+	@scripts/install-packages bench
+	@$(BIN)/python -m bench.validate $(BENCH)
+
+# What the gate costs somebody who reads 300 slices (about two minutes).
+bench-viewer: $(VENV)/test.stamp
+	@scripts/install-packages demo
+	@$(BIN)/python -m bench.viewer $(BENCH)
 
 # How long the list of studies takes, up to a million of them, on SQLite and PostgreSQL (about five minutes).
 bench-worklist: $(VENV)/test.stamp

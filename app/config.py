@@ -49,6 +49,7 @@ class ArchiveSettings:
     gate_username: str  # its gate's Basic user on the internal door
     gate_password: str = field(repr=False)
     viewer: str  # a key of domain.viewers.VIEWERS
+    server_id: str = ""  # what its plugin calls itself; empty: not checked
 
     @property
     def public_origin(self) -> str:
@@ -86,6 +87,7 @@ class Settings:
     visit_idle: timedelta
     visit_limit: timedelta
     validity: timedelta
+    answer_memory: timedelta
     reconcile_every: timedelta
     follow_every: timedelta
     nudge_every: timedelta
@@ -102,6 +104,7 @@ class Settings:
             Kind.GUARDIAN: self.policy_guardian or self.policy,
             Kind.PHYSICIAN: self.policy_physician,
             Kind.DELEGATE: self.policy_delegate,
+            Kind.LINK: self.policy_delegate,
         }[kind]
 
     @property
@@ -198,6 +201,8 @@ def _read(env: Env) -> Settings:
             visit_limit=timedelta(minutes=env.int("VISIT_LIMIT_MINUTES", 60)),
             # how long a gate may reuse an answer: the delay of a revocation
             validity=timedelta(seconds=env.int("VALIDITY_SECONDS", 5)),
+            # how long the internal door may use again what it read of a token: adds to that delay, a second at most
+            answer_memory=timedelta(milliseconds=env.int("ANSWER_MEMORY_MS", 1000)),
             # how often the follower walks all studies of an archive
             reconcile_every=timedelta(seconds=env.int("RECONCILE_SECONDS", 300)),
             # how often the follower asks for changes without a nudge
@@ -237,6 +242,8 @@ def _read_archive(env: Env, name: str) -> ArchiveSettings:
             gate_password=env.str("GATE_PASSWORD", ""),
             # stone, ohif, …
             viewer=env.str("VIEWER", "stone"),
+            # what its Authorization plugin calls itself (WebServiceIdentifier); sent and different: refused
+            server_id=env.str("SERVER_ID", ""),
         )
 
 

@@ -94,6 +94,8 @@ def _figures(settings: Settings) -> list[str]:
         found.append("STUDYKEY_VISIT_IDLE_MINUTES can't be more than STUDYKEY_VISIT_LIMIT_MINUTES.")
     if settings.visit_limit > LONGEST_VISIT:
         found.append("STUDYKEY_VISIT_LIMIT_MINUTES has to be 1440 or less: a day.")
+    if not timedelta(0) <= settings.answer_memory <= timedelta(seconds=1):
+        found.append("STUDYKEY_ANSWER_MEMORY_MS has to be between 0 and 1000: a revocation waits that long.")
     if not timedelta(0) < settings.validity <= LONGEST_VALIDITY:
         found.append("STUDYKEY_VALIDITY_SECONDS has to be 1 to 60: so long goes on what was ended.")
     if settings.reprint_window < timedelta(0):

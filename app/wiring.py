@@ -42,7 +42,9 @@ from app.services.keys import Keys
 from app.services.leases import Leases
 from app.services.limits import Limits
 from app.services.look import Look
+from app.services.orthanc_mail import OrthancMail
 from app.services.papers import Papers
+from app.services.patience import Patience
 from app.services.profiles import Profiles
 from app.services.proof import Proof
 from app.services.purge import Purge
@@ -51,6 +53,7 @@ from app.services.rules import SiteRules
 from app.services.search_words import SearchWords
 from app.services.second_factor import SecondFactor
 from app.services.selection import Selection
+from app.services.share_tokens import ShareTokens
 from app.services.sharing import Sharing
 from app.services.sheets import Sheets
 from app.services.site import Site
@@ -62,10 +65,13 @@ from app.services.staff_proof import StaffProof
 from app.services.staff_sessions import StaffSessions
 from app.services.staff_tokens import StaffTokens
 from app.services.timeline import Timeline
+from app.services.token_facts import TokenFacts
 from app.services.visits import Visits
 from app.services.worklist import Worklist
 
 EXTENSION = "studykey"
+# What the internal door waits for anything: a gate gives up after two.
+PATIENCE_SECONDS = 1.5
 Clock = Callable[[], datetime]
 
 
@@ -95,6 +101,9 @@ class Services:
     proof: Proof
     visits: Visits
     authorization: Authorization
+    patience: Patience
+    share_tokens: ShareTokens
+    orthanc_mail: OrthancMail
     look: Look
     staff: StaffAccounts
     staff_sessions: StaffSessions
@@ -165,6 +174,9 @@ def build(settings: Settings, session: Session, engine: Engine, crypto: Crypto, 
     rules = SiteRules(session, audit)
     grants = Grants(session, crypto, audit, settings, rules)
     renderer = Renderer(workers=1)
+    mail = Mail(settings.mail, settings.base_url)
+    patience = Patience(PATIENCE_SECONDS)
+    authorization = Authorization(TokenFacts(engine, settings.answer_memory, patience), crypto, settings)
     site = Site(session, audit, settings)
     papers = Papers(session, grants, site, PaperTemplates(), renderer, audit, settings)
     archives = Archives(own_session, orthancs, audit)
@@ -191,7 +203,10 @@ def build(settings: Settings, session: Session, engine: Engine, crypto: Crypto, 
         limits=limits,
         proof=Proof(own_session, crypto, audit, limits),
         visits=Visits(own_session, crypto, audit, settings),
-        authorization=Authorization(engine, crypto, settings),
+        authorization=authorization,
+        patience=patience,
+        share_tokens=ShareTokens(session, crypto, grants, rules, authorization, settings),
+        orthanc_mail=OrthancMail(own_session, mail, audit, settings),
         look=Look(orthancs),
         staff=staff,
         staff_sessions=staff_sessions,
@@ -213,7 +228,7 @@ def build(settings: Settings, session: Session, engine: Engine, crypto: Crypto, 
             grants,
             rules,
             site,
-            Mail(settings.mail, settings.base_url),
+            mail,
             LetterTemplates(),
             audit,
             settings,
@@ -255,7 +270,8 @@ def _keys(settings: Settings) -> keys.KeysFile:
 def _engine_options(url: str) -> dict[str, Any]:
     if url.startswith("sqlite"):
         return {"connect_args": {"timeout": 10}}
-    return {"pool_pre_ping": True, "connect_args": {"connect_timeout": 2}}
+    # A server that is gone is noticed: neither connecting nor waiting for an acknowledgement takes longer than 2 s.
+    return {"pool_pre_ping": True, "connect_args": {"connect_timeout": 2, "tcp_user_timeout": 2000}}
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -73,6 +73,8 @@ WADO = {
 }  # fmt: skip
 REST_PICTURE = {"quality": NUMBER, "width": NUMBER, "height": NUMBER, "smooth": NUMBER,
                 "window-center": NUMBER, "window-width": NUMBER}  # fmt: skip
+# A patient's or a share's token: 128 random bits and their signature. Not a JWT, nor one of ours with a prefix.
+SHARE_TOKEN = re.compile(r"(?<![A-Za-z0-9._~-])[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}(?![A-Za-z0-9._~-])")
 LINK = {"token": TOKEN}  # a plain link can't carry a header, so these may name the token in the query
 # DICOM attributes have two spellings; both at once are one key given twice, and that is refused.
 SAME_KEY = {"0020000D": "StudyInstanceUID", "0020000d": "StudyInstanceUID", "0020000E": "SeriesInstanceUID",
@@ -231,6 +233,7 @@ class Settings(NamedTuple):
     dicom_web_root: str = "/dicom-web"
     wado_root: str = "/wado"
     allowed_origins: str = r"(?!)"  # a regular expression; this one fits nothing
+    is_guard: bool = False  # beside Orthanc's Authorization plugin, which decides; we only hold back changes
 
 
 def read_settings(configuration: str) -> tuple[Settings, list[str]]:
@@ -261,6 +264,9 @@ def read_settings(configuration: str) -> tuple[Settings, list[str]]:
             origins.append(re.escape(origin).replace(r"\*", LABELS))
         else:
             wrong.append(f"AllowedOrigins: {origin!r} is no origin like https://*.example.org, left out")
+    mode = section.get("Mode", "gate")
+    if mode not in ("gate", "guard"):
+        wrong.append("Mode must be gate or guard, using gate")
     timeout = section.get("TimeoutSeconds", 2)
     if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not 0.1 <= timeout <= 10:
         wrong.append("TimeoutSeconds must be 0.1 to 10, using 2")
@@ -270,6 +276,7 @@ def read_settings(configuration: str) -> tuple[Settings, list[str]]:
         section.get("Nudge", True) is True, str(section.get("OhifIndex") or ""),
         "/" + str(web.get("Root") or "/dicom-web/").strip("/"),
         "/" + str(web.get("WadoRoot") or "/wado").strip("/"), "|".join(origins) or r"(?!)",
+        mode == "guard",
     ), wrong  # fmt: skip
 
 
@@ -522,6 +529,20 @@ class Gate:
                 return self._row_allows(row, parts.groupdict(), headers, query)
         return False
 
+    def guards(self, _uri: str, **request: Any) -> bool:
+        """As ``allows``, beside the Authorization plugin: nothing but reading with a share token in any header.
+
+        The plugin asks Studykey about a DICOMweb GET as "post", too, so an answer alone can't hold changes back.
+        What it does with everything else is its own business.
+        """
+        try:
+            headers = request.get("headers") or {}
+            is_read = self._methods[request["method"]] == "GET"
+            return is_read or not any(SHARE_TOKEN.search(value) for value in headers.values())
+        except Exception as error:  # noqa: BLE001 - as above
+            orthanc.LogError(f"Studykey guard: refused after an unexpected {type(error).__name__}")
+            return False
+
     def _is_foreign(self, headers: Mapping[str, str]) -> bool:
         """Return whether a browser names another website (Origin) that is not allowed; "null" is one, too."""
         origin, host = headers.get("origin"), headers.get("host") or "nowhere"
@@ -609,7 +630,8 @@ def install() -> None:
     except Exception as error:  # noqa: BLE001 - without a filter Orthanc would stand open
         settings, wrong = Settings(), [f"unreadable ({type(error).__name__})"]
     studykey = Studykey(settings)
-    orthanc.RegisterIncomingHttpRequestFilter(Gate(settings, studykey).allows)
+    gate = Gate(settings, studykey)
+    orthanc.RegisterIncomingHttpRequestFilter(gate.guards if settings.is_guard else gate.allows)
     for problem in wrong:
         orthanc.LogError(f"Studykey gate: configuration: {problem}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ def base_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
             archives=(ARCHIVE,),
             clinic_name="Test Clinic",
             clinic_phone="+1 555 0199",
+            answer_memory=timedelta(0),
         )
 
 
@@ -102,6 +104,7 @@ def internal_client(internal_app: Flask) -> FlaskClient:
 def _close(app: Flask) -> None:
     services: Services = app.extensions[EXTENSION]
     services.renderer.close()
+    services.authorization.close()
     with app.app_context():
         db.session.remove()
         db.engine.dispose()

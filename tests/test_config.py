@@ -168,6 +168,7 @@ def test_each_kind_of_grant_has_a_policy() -> None:
         Kind.GUARDIAN: Policy.BIRTH_DATE,
         Kind.PHYSICIAN: Policy.PASSWORD,
         Kind.DELEGATE: Policy.PASSWORD,
+        Kind.LINK: Policy.PASSWORD,
     }
     strict = settings.with_(policy=Policy.BIRTH_DATE_AND_PASSWORD)
     assert strict.policy_for(Kind.GUARDIAN) is Policy.BIRTH_DATE_AND_PASSWORD, "as patients, unless given"

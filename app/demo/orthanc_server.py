@@ -42,6 +42,8 @@ class GateSettings:
     users: Mapping[str, str] = field(repr=False)
     nudge: bool = True
     ohif_folder: Path | None = None
+    mode: str = "gate"
+    script: Path = GATE_FILE
     allowed_origins: Sequence[str] = ()
 
 
@@ -130,7 +132,7 @@ class OrthancServer:
         }
         if self._gate is not None:  # first, so that its filter stands before any other plugin serves
             plugins.append(str(PLUGINS / "libOrthancPython.so"))
-            configuration["PythonScript"] = str(GATE_FILE)
+            configuration["PythonScript"] = str(self._gate.script)
             configuration["Studykey"] = self._gate_section(self._gate)
         if self._dicom_web:
             plugins.append(str(PLUGINS / "libOrthancDicomWeb.so"))
@@ -151,6 +153,7 @@ class OrthancServer:
             "StaticFolders": ["/ohif/", "/stone-webviewer/"],
             "TimeoutSeconds": 2,
             "Nudge": gate.nudge,
+            "Mode": gate.mode,
             "AllowedOrigins": list(gate.allowed_origins),
         }
         if gate.ohif_folder is not None:

@@ -35,6 +35,8 @@ class Event(StrEnum):
     REPORT_READ = "report:read"
     SHEET_PRINTED = "sheet:printed"
     SITE_CHANGED = "site:changed"
+    MAIL_SENT = "mail:sent"  # written in Orthanc Explorer
+    MAIL_FAILED = "mail:failed"
     ATTACK_BEGUN = "attack:begun"
     ATTACK_ENDED = "attack:ended"
     LIMITS_RESET = "limits:reset"

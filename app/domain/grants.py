@@ -16,6 +16,7 @@ class Kind(StrEnum):
     PHYSICIAN = "physician"
     DELEGATE = "delegate"
     GUARDIAN = "guardian"
+    LINK = "link"  # made in Orthanc, for whoever has the link
 
 
 class Policy(StrEnum):

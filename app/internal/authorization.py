@@ -8,23 +8,35 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint
+from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 
 from app.domain.permissions import Permission
 from app.internal.access import calling_archive, services
-from app.internal.bodies import json_object, text_of, token_of
+from app.internal.bodies import is_from, object_in, text_of, token_of
 from app.services.authorization import Question
+from app.wiring import Services
 
 blueprint = Blueprint("authorization", __name__)
 
 
 @blueprint.post("/tokens/validate")
+@blueprint.post("/shares/validate")  # the older names
+@blueprint.post("/auth/validate")
 def validate() -> ResponseReturnValue:
+    """What ``internal.validate`` leaves to Flask."""
     archive = calling_archive()
-    answer = services().authorization.answer(_question(json_object(), archive), at=services().clock())
+    return Response(answer_to(request.get_data(), archive, services()), mimetype="application/json")
+
+
+def answer_to(body: bytes, archive: str, known: Services) -> bytes:
+    """The answer to a question, both as JSON. Raises StoreUnavailable."""
+    told = object_in(body)
+    question = _question(told, archive if is_from(known.settings.archive(archive), told) else "")
+    answer = known.authorization.answer(question, at=known.clock())
     # The plugin takes a JSON boolean and a whole number of seconds, nothing else.
-    return {"granted": answer.is_granted, "validity": int(answer.validity.total_seconds())}
+    granted = b"true" if answer.is_granted else b"false"
+    return b'{"granted":%s,"validity":%d}' % (granted, int(answer.validity.total_seconds()))
 
 
 def _question(body: dict[str, Any], archive: str) -> Question:

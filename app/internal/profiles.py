@@ -15,7 +15,7 @@ from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
 from app.internal.access import calling_archive, services
-from app.internal.bodies import json_object, token_of
+from app.internal.bodies import is_from, json_object, token_of
 from app.services.profiles import NOBODY, Profile
 
 blueprint = Blueprint("profiles", __name__)
@@ -23,8 +23,9 @@ blueprint = Blueprint("profiles", __name__)
 
 @blueprint.post("/user/get-profile")
 def get_profile() -> ResponseReturnValue:
-    calling_archive()
-    body = json_object()
+    archive, body = calling_archive(), json_object()
+    if not is_from(services().settings.archive(archive), body):
+        return _document(NOBODY)
     user_id = body.get("user-id")
     if isinstance(user_id, str) and not body.get("token-value"):
         known = services().profiles.of_login(user_id)

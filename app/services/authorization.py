@@ -1,4 +1,4 @@
-"""Answering Orthanc: may this token do this? The busiest path: one statement, no ORM, no session.
+"""Answering Orthanc: may this token do this? The busiest path: no ORM, no session.
 
 Speaks in domain values; the wire format is the business of ``internal.authorization``.
 """
@@ -7,24 +7,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
-
-from sqlalchemy import Engine, bindparam, select, update
-from sqlalchemy.sql.selectable import Select
+from enum import StrEnum
 
 from app.adapters.crypto import Crypto
 from app.config import Settings
 from app.domain import grants
 from app.domain.grants import Standing
 from app.domain.permissions import Permission
-from app.models import Archive, Grant, Study, ViewerToken, Visit
+from app.services.token_facts import Facts, TokenFacts
 from app.services.visits import TOKEN_PURPOSE, TOUCH_EVERY
 
 # A DICOMweb GET is asked about as "get" and, by Orthanc's own look-up behind its plugin, also as "post".
 READING = ("get", "post")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Question:
     """What a gate asks. ``orthanc_id`` or ``study_instance_uid`` may be absent, not both."""
 
@@ -37,7 +34,15 @@ class Question:
     permission: Permission = Permission.VIEW
 
 
-@dataclass(frozen=True)
+class Gone(StrEnum):
+    """Why a token holds nothing, in the three words that Orthanc Explorer has messages for."""
+
+    EXPIRED = "expired"
+    INVALID = "invalid"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """``validity`` is how long the gate may reuse the answer."""
 
@@ -46,14 +51,37 @@ class Answer:
 
 
 class Authorization:
-    def __init__(self, engine: Engine, crypto: Crypto, settings: Settings) -> None:
-        self._engine = engine
+    def __init__(self, facts: TokenFacts, crypto: Crypto, settings: Settings) -> None:
+        self._facts = facts
         self._crypto = crypto
         self._settings = settings
+        self._yes = Answer(True, settings.validity)
+        self._no = Answer(False, settings.validity)
+
+    def close(self) -> None:
+        """End what waits for questions; for an app that is taken down within a process."""
+        self._facts.close()
 
     def answer(self, question: Question, *, at: datetime) -> Answer:
-        """Granted only for reading, at study level, when every id that is present is the token's study."""
-        return Answer(self._is_granted(question, at), self._settings.validity)
+        """Granted only for reading, at study level, when every id that is present is a study of the token.
+
+        Raises StoreUnavailable within a second.
+        """
+        return self._yes if self._is_granted(question, at) else self._no
+
+    def look(self, archive: str, token: str, *, at: datetime) -> Facts | Gone:
+        """What a token that lives holds, of this archive. Raises StoreUnavailable within a second."""
+        token_id = self._crypto.unsign(TOKEN_PURPOSE, token)
+        if token_id is None:
+            return Gone.INVALID
+        facts = self._facts.of(token_id)
+        if facts is None:
+            return Gone.UNKNOWN
+        if any(study.archive != archive for study in facts.studies) or not facts.studies:
+            return Gone.INVALID
+        if self._standing(facts, at) is Standing.EXPIRED:
+            return Gone.EXPIRED
+        return facts if self._lives(facts, at) else Gone.INVALID
 
     def _is_granted(self, question: Question, at: datetime) -> bool:
         if question.level != "study" or question.method not in READING:
@@ -61,69 +89,43 @@ class Authorization:
         if not question.orthanc_id and not question.study_instance_uid:
             return False
         token_id = self._crypto.unsign(TOKEN_PURPOSE, question.token)
-        if token_id is None:
+        facts = self._facts.of(token_id) if token_id is not None else None
+        if facts is None or question.permission not in Permission.from_names(facts.permissions):
             return False
-        with self._engine.connect() as connection:
-            row = connection.execute(_LOOK_UP, {"token_id": token_id}).one_or_none()
-        if row is None or row.archive != question.archive:
+        return _names_its_study(question, facts) and self._lives(facts, at)
+
+    def _lives(self, facts: Facts, at: datetime) -> bool:
+        if facts.token_revoked_at or facts.ended_at:
             return False
-        if question.orthanc_id and question.orthanc_id != row.orthanc_id:
-            return False
-        if question.study_instance_uid and question.study_instance_uid != row.study_instance_uid:
-            return False
-        if question.permission not in Permission.from_names(row.permissions):
-            return False
-        if row.token_revoked_at or row.ended_at or row.deleted_at:
-            return False
-        if at >= row.begun_at + self._settings.visit_limit or at >= row.seen_at + self._settings.visit_idle:
-            return False
-        standing = grants.standing(
+        return self._standing(facts, at) is Standing.OPEN and self._visit_goes_on(facts, at)
+
+    @staticmethod
+    def _standing(facts: Facts, at: datetime) -> Standing:
+        return grants.standing(
             at=at,
-            released_at=row.released_at,
-            expires_at=row.expires_at,
-            revoked_at=row.revoked_at,
-            suspended_at=row.suspended_at,
+            released_at=facts.released_at,
+            expires_at=facts.expires_at,
+            revoked_at=facts.revoked_at,
+            suspended_at=facts.suspended_at,
         )
-        if standing is not Standing.OPEN:
+
+    def _visit_goes_on(self, facts: Facts, at: datetime) -> bool:
+        if facts.visit_id is None or facts.begun_at is None or facts.seen_at is None:
+            return True  # no visit holds it: it lives as long as its grant
+        if (
+            at >= facts.begun_at + self._settings.visit_limit
+            or at >= facts.seen_at + self._settings.visit_idle
+        ):
             return False
-        if at - row.seen_at >= TOUCH_EVERY:
-            self._touch(row.visit_id, at)
+        if at - facts.seen_at >= TOUCH_EVERY:
+            self._facts.touch(facts.visit_id, at=at, every=TOUCH_EVERY)
         return True
 
-    def _touch(self, visit_id: int, at: datetime) -> None:
-        """Use keeps a visit alive. Conditional, so that concurrent questions write once a minute."""
-        with self._engine.begin() as connection:
-            connection.execute(
-                update(Visit)
-                .where(Visit.id == visit_id, Visit.seen_at <= at - TOUCH_EVERY)
-                .values(seen_at=at)
-            )
 
-
-def _look_up() -> Select[*tuple[Any, ...]]:
-    return (
-        select(
-            ViewerToken.revoked_at.label("token_revoked_at"),
-            Visit.id.label("visit_id"),
-            Visit.begun_at,
-            Visit.seen_at,
-            Visit.ended_at,
-            Grant.permissions,
-            Grant.released_at,
-            Grant.expires_at,
-            Grant.revoked_at,
-            Grant.suspended_at,
-            Study.orthanc_id,
-            Study.study_instance_uid,
-            Study.deleted_at,
-            Archive.name.label("archive"),
-        )
-        .join(Visit, Visit.id == ViewerToken.visit_id)
-        .join(Grant, Grant.id == Visit.grant_id)
-        .join(Study, Study.id == ViewerToken.study_id)
-        .join(Archive, Archive.id == Study.archive_id)
-        .where(ViewerToken.id == bindparam("token_id"))
+def _names_its_study(question: Question, facts: Facts) -> bool:
+    return any(
+        question.archive == study.archive
+        and question.orthanc_id in (None, "", study.orthanc_id)
+        and question.study_instance_uid in (None, "", study.study_instance_uid)
+        for study in facts.studies
     )
-
-
-_LOOK_UP = _look_up()

@@ -17,7 +17,9 @@ from sqlalchemy.orm import Session
 
 from app.domain.events import Event
 from app.domain.exclusion import LeftOut, why_left_out
+from app.domain.grants import Policy
 from app.domain.modality import N_
+from app.domain.share_links import PUBLICATIONS, LinkType
 from app.domain.staff import PEOPLE, Role
 from app.models import SiteSetting, Staff
 from app.services import site_rows
@@ -44,6 +46,10 @@ class Rules:
     password_in_link: bool = False
     # How long a patient's code works, in days. 0: as the settings of the installation say.
     grant_days: int = 0
+    # What a link made in Orthanc asks for on the landing page …
+    link_policy: Policy = Policy.BIRTH_DATE
+    # … and the types of such links that ask nothing: whoever has one sees the images.
+    direct_links: tuple[LinkType, ...] = ()
     # Roles that can't sign in without a second factor.
     second_factor_roles: tuple[Role, ...] = ()
     # A page left alone for this many minutes locks. 0: it never does.
@@ -101,6 +107,14 @@ def read(name: str, text: str) -> Any:
             if unknown := set(parts) - set(PEOPLE):
                 raise Unusable(N_("There is no role %(name)s."), name=sorted(unknown)[0])
             return tuple(role for role in PEOPLE if role in parts)
+        case "direct_links":
+            if unknown := set(parts) - set(PUBLICATIONS):
+                raise Unusable(N_("There are no links of the type %(name)s."), name=sorted(unknown)[0])
+            return tuple(type_ for type_ in PUBLICATIONS if type_ in parts)
+        case "link_policy":
+            if text not in list(Policy):
+                raise Unusable(N_("Choose birth date, password or both."))
+            return Policy(text)
         case "languages":
             if unknown := set(parts) - set(LANGUAGES):
                 raise Unusable(N_("There is no language %(name)s."), name=sorted(unknown)[0])

@@ -89,6 +89,14 @@ _SAYS: dict[Event, tuple[str, dict[str, str]]] = {
         N_("A setting was changed."),
         {"setting": N_("The setting “%(setting)s” was changed.")},
     ),
+    Event.MAIL_SENT: (
+        N_("A mail written in Orthanc Explorer was sent."),
+        {"to": N_("A mail written in Orthanc Explorer was sent to %(to)s.")},
+    ),
+    Event.MAIL_FAILED: (
+        N_("A mail could not be sent."),
+        {"to": N_("A mail to %(to)s could not be sent.")},
+    ),
     Event.ATTACK_BEGUN: (N_("Alarm: somebody was guessing access codes."), {}),
     Event.ATTACK_ENDED: (N_("The guessing of access codes stopped."), {}),
     Event.LIMITS_RESET: (

@@ -17,6 +17,7 @@ def kind(value: str) -> str:
         Kind.PHYSICIAN: _("A physician"),
         Kind.DELEGATE: _("Somebody whom the patient names"),
         Kind.GUARDIAN: _("A parent or guardian"),
+        Kind.LINK: _("Whoever has the link"),
     }[Kind(value)]
 
 

@@ -11,10 +11,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 from werkzeug.test import TestResponse
 
-from app.config import Settings
+from app.config import ArchiveSettings, Settings
 from app.models import Study, db
 from app.services.grants import Paper
-from app.wiring import Services
+from app.wiring import EXTENSION, Services
 from tests.conftest import ARCHIVE
 from tests.support.clock import Clock
 from tests.support.factories import (
@@ -331,3 +331,39 @@ def test_another_studys_ids_are_not_granted(door: Door) -> None:
     assert not door.is_granted(**{"orthanc-id": other.orthanc_id})
     assert not door.is_granted(**{"dicom-uid": other.study_instance_uid})
     assert not door.is_granted(**{"orthanc-id": other.orthanc_id, "dicom-uid": other.study_instance_uid})
+
+
+def test_orthanc_explorer_is_told_the_roles_and_can_t_change_them(internal_client: FlaskClient) -> None:
+    told = internal_client.get("/settings/roles", auth=GATE).json
+    assert told is not None
+
+    assert told["roles"]["device"] == {"permissions": ["upload"], "authorized-labels": ["*"]}
+    assert "delete" in told["roles"]["admin"]["permissions"]
+    assert not [
+        name for name, role in told["roles"].items() if "delete" in role["permissions"] and name != "admin"
+    ]
+    same = internal_client.put("/settings/roles", json=told | {"server-id": None}, auth=GATE)
+    assert (same.status_code, same.json) == (200, None)
+
+    told["roles"]["viewer"]["permissions"].append("delete")
+    assert internal_client.put("/settings/roles", json=told, auth=GATE).status_code == 400
+    assert internal_client.get("/settings/roles").status_code == 401
+
+
+def test_a_server_that_names_itself_has_to_be_the_one_whose_password_it_brings(door: Door) -> None:
+    known = door.services.settings.archives[0]
+    assert door.is_granted(**{"server-id": "whatever it calls itself"})
+
+    object.__setattr__(_archive_of(door), "server_id", "hospital")
+    try:
+        assert door.is_granted(**{"server-id": "hospital"})
+        assert door.is_granted(**{"server-id": None})
+        assert not door.is_granted(**{"server-id": "branch"})
+        assert not door.is_granted(**{"server-id": ["hospital"]})
+    finally:
+        object.__setattr__(_archive_of(door), "server_id", known.server_id and "")
+
+
+def _archive_of(door: Door) -> ArchiveSettings:
+    services: Services = door.client.application.extensions[EXTENSION]
+    return services.settings.archives[0]

@@ -529,3 +529,30 @@ def test_a_nudge_never_keeps_orthanc_waiting(rig: Rig, door: Door) -> None:
     for number in range(2_000):
         rig.orthanc.on_change(FakeOrthanc.ChangeType.STABLE_STUDY, 1, str(number))
     assert time.monotonic() - started < 0.5
+
+
+METHODS = [GET, POST, PUT, DELETE]
+SHARE = "A" * 22 + "." + "b" * 43
+JWT = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0." + "c" * 43
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "passes"),
+    [
+        (0, {"token": SHARE}, True),
+        (1, {"token": SHARE}, False),
+        (2, {"authorization": f"Bearer {SHARE}"}, False),
+        (3, {"x-anything": SHARE}, False),
+        (1, {"token": f"staff~{SHARE}"}, True),
+        (3, {"authorization": f"Bearer device~{SHARE}"}, True),
+        (3, {"authorization": f"Bearer {JWT}"}, True),
+        (3, {"authorization": basic("studykey", "secret")}, True),
+        (1, {}, True),
+    ],
+)
+def test_the_guard_holds_back_changes_by_share_tokens_and_nothing_else(
+    method: int, headers: dict[str, str], passes: bool
+) -> None:
+    guard = Rig(None, Mode="guard")
+
+    assert guard.orthanc.filter("/studies", method=METHODS[method], headers=headers) is passes

@@ -20,7 +20,7 @@ from sqlalchemy import select
 from app import create_internal_app
 from app.config import Settings
 from app.demo import studies
-from app.demo.orthanc_server import GateSettings, OrthancServer
+from app.demo.orthanc_server import GATE_FILE, GateSettings, OrthancServer
 from app.demo.place import free_port
 from app.demo.studies import SyntheticStudy
 from app.models import Study, db
@@ -53,6 +53,8 @@ class Clinic:
         *,
         nudge: bool = True,
         gate: bool = True,
+        gate_mode: str = "gate",
+        gate_script: Path = GATE_FILE,
         ohif_folder: Path | None = None,
         stable_age_seconds: int = 1,
         **environ: str,
@@ -92,6 +94,8 @@ class Clinic:
             password=GATE[1],
             users=dict([SERVICE]),
             nudge=nudge,
+            mode=gate_mode,
+            script=gate_script,
             ohif_folder=ohif_folder,
         )
         self.orthanc = OrthancServer(
