@@ -70,7 +70,7 @@ def test_nothing_but_plain_text_and_links_gets_through(services: Services, mail:
     words = send(services, mail)
 
     assert 'href="https://example.org/x"' in words.html
-    for bad in ("script", "onclick", "img", "form", "javascript", "color:red", "evil.example"):
+    for bad in ("<script", "onclick", "img", "form", "javascript", "color:red", "evil.example"):
         assert bad not in words.html.lower(), bad
     assert "{email-content}" not in words.html
     assert "here https://example.org/x" in words.text
