@@ -106,13 +106,26 @@ class Supervisor:
             process.wait()
 
 
-def run(supervisor: Supervisor) -> str | None:
-    """Wait until a part ends (its name) or somebody ends us by SIGINT or SIGTERM (None)."""
+def end_on_signals() -> None:
+    """From now on SIGINT and SIGTERM raise KeyboardInterrupt, once.
 
-    def stop(_number: int, _frame: FrameType | None) -> None:
+    A terminal and make may both pass a signal on, and people press Ctrl-C twice: the second must not cut the ending
+    short, or processes stay behind.
+    """
+    numbers = (signal.SIGINT, signal.SIGTERM)
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        for number in numbers:
+            signal.signal(number, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, stop)
+    for number in numbers:
+        signal.signal(number, end)
+
+
+def run(supervisor: Supervisor) -> str | None:
+    """Wait until a part ends (its name) or somebody ends us by SIGINT or SIGTERM (None)."""
+    end_on_signals()
     try:
         while (name := supervisor.ended()) is None:
             time.sleep(0.25)

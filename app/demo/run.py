@@ -4,7 +4,6 @@ follower, synthetic studies; then codes on the screen. Ctrl-C ends all of it."""
 from __future__ import annotations
 
 import os
-import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -28,7 +27,7 @@ from app.models import Study
 from app.schema import migrate
 from app.services.grants import Paper
 from app.services.staff import LoginTaken
-from app.supervisor import Supervisor, parts
+from app.supervisor import Supervisor, end_on_signals, parts
 from app.wiring import EXTENSION, Services
 
 PATIENCE_SECONDS = 120
@@ -40,7 +39,7 @@ class DemoFailed(click.ClickException):
 
 def main(*, folder: Path, with_gate: bool = True) -> None:
     """Run the demo until Ctrl-C. Raises DemoFailed."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends all of it, as Ctrl-C does
+    end_on_signals()
     place = Place.at(folder)
     environ = place.environ()
     os.environ.clear()
