@@ -189,6 +189,7 @@ class Elsewhere:
 
     def close(self) -> None:
         self.services.session.close()
+        self.services.authorization.close()
 
 
 def elsewhere(services: Services, crypto_type: type[Crypto] = Crypto) -> Elsewhere:
