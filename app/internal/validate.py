@@ -16,15 +16,13 @@ import structlog
 from flask import Flask
 
 from app.internal.authorization import answer_to
-from app.internal.slow_lane import SlowLane, unavailable
+from app.internal.slow_lane import LARGEST_BODY, SlowLane, unavailable
 from app.wiring import EXTENSION, Services
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 log = structlog.get_logger(__name__)
-
-LARGEST_BODY = 64 * 1024
 
 
 class FastLane:

@@ -65,12 +65,12 @@ class Authorization:
     def answer(self, question: Question, *, at: datetime) -> Answer:
         """Granted only for reading, at study level, when every id that is present is a study of the token.
 
-        Raises StoreUnavailable within a second.
+        Raises StoreUnavailable, soon (services.patience).
         """
         return self._yes if self._is_granted(question, at) else self._no
 
     def look(self, archive: str, token: str, *, at: datetime) -> Facts | Gone:
-        """What a token that lives holds, of this archive. Raises StoreUnavailable within a second."""
+        """What a token that lives holds, of this archive. Raises StoreUnavailable, soon (services.patience)."""
         token_id = self._crypto.unsign(TOKEN_PURPOSE, token)
         if token_id is None:
             return Gone.INVALID

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -11,12 +12,13 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 from werkzeug.test import TestResponse
 
-from app.config import ArchiveSettings, Settings
+from app.config import Settings
 from app.models import Study, db
 from app.services.grants import Paper
-from app.wiring import EXTENSION, Services
+from app.wiring import Services
 from tests.conftest import ARCHIVE
 from tests.support.clock import Clock
+from tests.support.databases import Databases
 from tests.support.factories import (
     ADDRESS,
     archive_row,
@@ -350,20 +352,21 @@ def test_orthanc_explorer_is_told_the_roles_and_can_t_change_them(internal_clien
     assert internal_client.get("/settings/roles").status_code == 401
 
 
-def test_a_server_that_names_itself_has_to_be_the_one_whose_password_it_brings(door: Door) -> None:
-    known = door.services.settings.archives[0]
-    assert door.is_granted(**{"server-id": "whatever it calls itself"})
+class TestServerId:
+    """What an archive's plugin calls itself, where the settings name it."""
 
-    object.__setattr__(_archive_of(door), "server_id", "hospital")
-    try:
+    @pytest.fixture
+    def settings(self, base_settings: Settings, databases: Databases) -> Iterator[Settings]:
+        with databases.fresh() as url:
+            archives = (replace(ARCHIVE, server_id="hospital"),)
+            yield base_settings.with_(database_url=url, archives=archives)
+
+    def test_it_has_to_be_the_one_whose_password_was_brought(self, door: Door) -> None:
         assert door.is_granted(**{"server-id": "hospital"})
         assert door.is_granted(**{"server-id": None})
         assert not door.is_granted(**{"server-id": "branch"})
         assert not door.is_granted(**{"server-id": ["hospital"]})
-    finally:
-        object.__setattr__(_archive_of(door), "server_id", known.server_id and "")
 
 
-def _archive_of(door: Door) -> ArchiveSettings:
-    services: Services = door.client.application.extensions[EXTENSION]
-    return services.settings.archives[0]
+def test_a_server_that_names_itself_is_believed_where_the_settings_name_none(door: Door) -> None:
+    assert door.is_granted(**{"server-id": "whatever it calls itself"})
