@@ -10,12 +10,18 @@ from app.models.lease import Lease
 from app.models.limit_alarm import Alarm
 from app.models.recovery_code import RecoveryCode
 from app.models.report import Report
+from app.models.report_aside import ReportAside
+from app.models.report_copy import ReportCopy
+from app.models.report_delivery import ReportDelivery
+from app.models.report_file import ReportFile
+from app.models.report_template import ReportTemplate
 from app.models.site_setting import SiteSetting
 from app.models.staff import Staff
 from app.models.staff_link import StaffLink
 from app.models.staff_session import StaffSession
 from app.models.staff_token import StaffToken
 from app.models.study import Study
+from app.models.text_block import TextBlock
 from app.models.viewer_token import ViewerToken
 from app.models.visit import Visit
 
@@ -30,12 +36,18 @@ __all__ = [
     "Lease",
     "RecoveryCode",
     "Report",
+    "ReportAside",
+    "ReportCopy",
+    "ReportDelivery",
+    "ReportFile",
+    "ReportTemplate",
     "SiteSetting",
     "Staff",
     "StaffLink",
     "StaffSession",
     "StaffToken",
     "Study",
+    "TextBlock",
     "ViewerToken",
     "Visit",
     "db",

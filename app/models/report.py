@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, Text, UniqueConstraint, text
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Model, UtcDateTime
@@ -27,6 +27,17 @@ class Report(Model):
     study_id: Mapped[int] = mapped_column(ForeignKey("study.id"))
     # 1 for the first, one more for each amendment.
     version: Mapped[int]
+    # domain.report.Source: written here, or a PDF that was brought (its bytes in report_file).
+    source: Mapped[str] = mapped_column(String(16), default="written", server_default="written")
+    # Where a brought one came from: a file's name, or the SOP Instance UID of what stands in the study. Empty: typed.
+    origin: Mapped[str] = mapped_column(Text, default="", server_default="")
+    # Language of its text and headings ("de"). Empty: the clinic's.
+    language: Mapped[str] = mapped_column(String(16), default="", server_default="")
+    # Headings other than the language's own, as JSON by section; kept here so that a template that changes later
+    # changes nothing that was signed. Empty: the language's own.
+    headings: Mapped[str] = mapped_column(Text, default="", server_default="")
+    indication: Mapped[str] = mapped_column(Text, default="", server_default="")
+    technique: Mapped[str] = mapped_column(Text, default="", server_default="")
     findings: Mapped[str] = mapped_column(Text)
     impression: Mapped[str] = mapped_column(Text)
     # Why it amends the version before it. NULL: version 1.

@@ -67,3 +67,7 @@ class Study(Model):
     stable_at: Mapped[datetime] = mapped_column(UtcDateTime)
     # NULL: in the archive. Otherwise when Studykey noticed that it is gone.
     deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # Release to the patient by hand, in place of the rule (domain.release). NULL both: as the rule says.
+    released_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # Not before staff say so. NULL: not held back.
+    held_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
