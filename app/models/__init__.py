@@ -21,6 +21,7 @@ from app.models.staff_link import StaffLink
 from app.models.staff_session import StaffSession
 from app.models.staff_token import StaffToken
 from app.models.study import Study
+from app.models.tag_rule import StudyTagKey, TagRule, TagRuleKey, TagRuleMatch, TagRuleMember, TagValue
 from app.models.text_block import TextBlock
 from app.models.viewer_token import ViewerToken
 from app.models.visit import Visit
@@ -47,6 +48,12 @@ __all__ = [
     "StaffSession",
     "StaffToken",
     "Study",
+    "StudyTagKey",
+    "TagRule",
+    "TagRuleKey",
+    "TagRuleMatch",
+    "TagRuleMember",
+    "TagValue",
     "TextBlock",
     "ViewerToken",
     "Visit",

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Column, ForeignKey, Index, LargeBinary, String, Table, Text, text
+from sqlalchemy import Column, ForeignKey, Index, LargeBinary, String, Table, Text, and_, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.domain.grants import THROTTLE, Policy, Standing, standing
+from app.domain.grants import THROTTLE, Kind, Policy, Standing, standing
 from app.models.base import Base, Model, UtcDateTime
 from app.models.study import Study
 
@@ -41,6 +41,13 @@ class Grant(Model):
             sqlite_where=text("kind <> 'patient'"),
             postgresql_where=text("kind <> 'patient'"),
         ),
+        # What was given on: few.
+        Index(
+            "ix_access_grant_given_on",
+            "parent_id",
+            sqlite_where=text("parent_id IS NOT NULL"),
+            postgresql_where=text("parent_id IS NOT NULL"),
+        ),
         # Those that have to wait, or are locked (domain.grants.THROTTLE).
         Index(
             "ix_access_grant_failing",
@@ -74,12 +81,14 @@ class Grant(Model):
     sealing_kid: Mapped[str | None] = mapped_column(String(16))
     sealed_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
-    # For whom, as staff wrote it ("Dr Ludwig Moreno"). Empty: the patient.
+    # The grant whose holder gave this one on: it is never wider, and ends with it at the latest. NULL: of the clinic.
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("access_grant.id"))
+    # For whom, as staff (or the holder who gave it on) wrote it ("Dr Ludwig Moreno"). Empty: the patient.
     label: Mapped[str] = mapped_column(Text, default="", server_default="")
     # As in the audit trail: who issued it.
     issued_by: Mapped[str] = mapped_column(String(80), default="", server_default="")
     issued_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    # NULL: released at once.
+    # NULL: opens at once. A grant that was dated ahead; when a study is released to the patient: domain.release.
     released_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     # NULL: until it is revoked.
     expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -103,7 +112,13 @@ class Grant(Model):
     # Visits that were begun with it.
     openings: Mapped[int] = mapped_column(default=0, server_default="0")
 
-    studies: Mapped[list[Study]] = relationship(secondary=grant_study, lazy="raise", order_by=Study.id)
+    # Empty for a group: a rule decides what it opens, thousands perhaps (services.tag_rules).
+    studies: Mapped[list[Study]] = relationship(
+        secondary=grant_study,
+        primaryjoin=lambda: and_(Grant.id == grant_study.c.grant_id, Grant.kind != Kind.GROUP),
+        lazy="raise",
+        order_by=Study.id,
+    )
 
     @property
     def suspension(self) -> str:

@@ -29,6 +29,13 @@ class Study(Model):
             sqlite_where=text("search_words = ''"),
             postgresql_where=text("search_words = ''"),
         ),
+        # Those whose tags no rule can find yet: none, a short while after an update of Studykey.
+        Index(
+            "ix_study_unkeyed",
+            "id",
+            sqlite_where=text("tag_keys_at IS NULL"),
+            postgresql_where=text("tag_keys_at IS NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -55,6 +62,10 @@ class Study(Model):
     performing_physician: Mapped[str] = mapped_column(Text)
     reading_physicians: Mapped[str] = mapped_column(Text)
     responsible_organization: Mapped[str] = mapped_column(Text)
+    # Its other main tags and its labels by keyword, as JSON, for rules that name one. Empty: none, or from before.
+    other_tags: Mapped[str] = mapped_column(Text, default="", server_default="")
+    # When study_tag_key was made of its tags. NULL: not yet.
+    tag_keys_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     # What staff find it by: folded words, separated by spaces (domain.search). Empty: not made yet.
     search_words: Mapped[str] = mapped_column(Text, default="", server_default="")
     series_count: Mapped[int]

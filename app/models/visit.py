@@ -16,6 +16,10 @@ class Visit(Model):
     id: Mapped[int] = mapped_column(primary_key=True)
     key: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
     grant_id: Mapped[int] = mapped_column(ForeignKey("access_grant.id"), index=True)
+    # The visit during which this sheet's code was added: one cookie, both studies. NULL: it stands alone, or leads.
+    leader_id: Mapped[int | None] = mapped_column(ForeignKey("visit.id"), index=True)
+    # Of somebody with an account whom a rule names: it ends with their session. NULL: begun with a code.
+    staff_session_id: Mapped[int | None] = mapped_column(ForeignKey("staff_session.id"), index=True)
     begun_at: Mapped[datetime] = mapped_column(UtcDateTime)
     # Last use, by a page or by the viewer; at most one write a minute.
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
