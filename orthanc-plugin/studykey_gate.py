@@ -24,7 +24,7 @@ import re
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent import futures
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -451,6 +451,51 @@ class Study(NamedTuple):
     uid: str
 
 
+class Directory:
+    """Which study a request names, asked of Orthanc and remembered for a moment: a viewer fetches many images of it
+    every second, and Orthanc takes ten times as long to say whose they are as the rest of the gate does.
+
+    A second patient's study may arrive under the same UID at any moment, and then nobody may get it. So everything is
+    forgotten whenever an instance has been stored, before its sender hears of it. Other Orthancs that write into the
+    same database don't tell us: what they bring is noticed after LONGEST. Studies that aren't one, and refusals, are
+    never remembered. A study that was deleted may be: nothing is left to be shown.
+    """
+
+    LONGEST, MEANWHILE, MOST = 0.5, 0.02, 1_000  # seconds (Studykey's answers count for one or more), studies
+
+    def __init__(self, tell_ambiguous: Callable[[str, list[str]], None]) -> None:
+        self._tell_ambiguous = tell_ambiguous
+        self._known: dict[tuple[str, str], tuple[float, Study]] = {}
+
+    def forget(self) -> None:
+        """What is being looked up at this moment goes into the old dictionary, so that isn't remembered either."""
+        self._known = {}
+
+    def study(self, found_by: str, value: str) -> Study | None:
+        """Return the one study that a UID, or a study, series or instance id stands for; None if it isn't one."""
+        known, asked_at = self._known, time.monotonic()
+        until, study = known.get((found_by, value), (0.0, None))
+        if asked_at < until:
+            return study
+        if study:  # One asks again; those who come meanwhile, over a viewer's other connections, needn't.
+            known[found_by, value] = asked_at + self.MEANWHILE, study
+        study = study_above(found_by, value) if found_by.endswith("-id") else self._with_uid(value)
+        if study:
+            if len(known) >= self.MOST:
+                known.clear()
+            known[found_by, value] = asked_at + self.LONGEST, study
+        else:
+            known.pop((found_by, value), None)
+        return study
+
+    def _with_uid(self, uid: str) -> Study | None:
+        ids = studies_with(uid)
+        if len(ids) > 1:
+            self._tell_ambiguous(uid, ids)
+        study = study_above("study-id", ids[0]) if len(ids) == 1 else None
+        return study if study and study.uid == uid else None
+
+
 def study_above(kind: str, orthanc_id: str) -> Study | None:
     """Return the study that a study, series or instance id belongs to; None when Orthanc doesn't know it."""
     paths = {"study-id": "/studies/{}", "series-id": "/series/{}/study", "instance-id": "/instances/{}/study"}
@@ -464,9 +509,8 @@ def study_above(kind: str, orthanc_id: str) -> Study | None:
 def studies_with(uid: str) -> list[str]:
     """Return the Orthanc ids of all studies that bear this StudyInstanceUID.
 
-    Never cached: a second patient's study may arrive under the same UID at any moment. /tools/lookup also
-    finds patients, series and instances by that text, trims spaces and ignores case: only studies count here,
-    and all of them do.
+    /tools/lookup also finds patients, series and instances by that text, trims spaces and ignores case: only
+    studies count here, and all of them do.
     """
     found = json.loads(orthanc.RestApiPost("/tools/lookup", uid))
     return [one["ID"] for one in found if one["Type"] == "Study"]
@@ -476,20 +520,34 @@ def studies_with(uid: str) -> list[str]:
 class Gate:
     """Decides on each request. Called by Orthanc from many threads at once."""
 
-    def __init__(self, settings: Settings, studykey: Studykey) -> None:
-        self._settings, self._studykey = settings, studykey
-        self._rows = [(self._pattern(row.path), row) for row in ROWS]
-        self._deeds = [(frozenset(deed.methods.split()), self._pattern(deed.path), deed) for deed in DEEDS]
+    def __init__(self, settings: Settings, studykey: Studykey, directory: Directory) -> None:
+        self._settings, self._studykey, self._directory = settings, studykey, directory
+        # Found by the words of their paths: trying one pattern after the other costs more than all else in here.
+        self._rows: dict[tuple[str, ...], list[tuple[re.Pattern[str], Row]]] = {}
+        parts = "/".join(self._here(row.path) for row in ROWS).split("/")
+        self._words = frozenset(part for part in parts if part and "{" not in part)
+        for row in ROWS:
+            path = self._here(row.path)
+            self._rows.setdefault(self._words_of(path), []).append((self._pattern(path), row))
+        self._deeds = [
+            (frozenset(deed.methods.split()), self._pattern(self._here(deed.path)), deed) for deed in DEEDS
+        ]
         self._methods = {getattr(orthanc.HttpMethod, name): name for name in ("GET", "POST", "PUT", "DELETE")}
         self._origins = re.compile(settings.allowed_origins)
 
-    def _pattern(self, path: str) -> re.Pattern[str]:
+    def _here(self, path: str) -> str:
+        """A table's path, with the roots that this Orthanc's DICOMweb has."""
         roots = {"/dicom-web": self._settings.dicom_web_root, "/wado": self._settings.wado_root}
         for usual, ours in roots.items():
             if path == usual or path.startswith(usual + "/"):
-                path = ours + path[len(usual) :]
-                break
+                return ours + path[len(usual) :]
+        return path
+
+    def _pattern(self, path: str) -> re.Pattern[str]:
         return re.compile(re.sub(r"\\\{(.*?)\\\}", self._part, re.escape(path).replace(r"\-", "-")))
+
+    def _words_of(self, path: str) -> tuple[str, ...]:
+        return tuple(part for part in path.split("/") if part in self._words)
 
     @staticmethod
     def _part(found: re.Match[str]) -> str:
@@ -523,7 +581,7 @@ class Gate:
             return self._deed_allows(uri, method, credential, token_key, str(request.get("ip") or ""))
         if not is_get:
             return False
-        for pattern, row in self._rows:
+        for pattern, row in self._rows.get(self._words_of(uri), ()):
             parts = pattern.fullmatch(uri)
             if parts:
                 return self._row_allows(row, parts.groupdict(), headers, query)
@@ -572,19 +630,10 @@ class Gate:
         if not token:
             return False
         named = query.get(row.found_by) or parts.get(row.found_by.replace("-", "_"))
-        study = self._study(row.found_by, named)
+        if not named or len(named) > 64:
+            return False
+        study = self._directory.study(row.found_by, named)
         return study is not None and self._studykey.grants(token, token_key, study, row.needs)
-
-    def _study(self, found_by: str, value: str | None) -> Study | None:
-        if not value or len(value) > 64:
-            return None
-        if found_by.endswith("-id"):
-            return study_above(found_by, value)
-        ids = studies_with(value)
-        if len(ids) > 1:
-            self._studykey.tell_ambiguous(value, ids)
-        study = study_above("study-id", ids[0]) if len(ids) == 1 else None
-        return study if study and study.uid == value else None
 
 
 def is_basic(headers: Mapping[str, str]) -> bool:
@@ -615,6 +664,8 @@ def is_site_user(users: Iterable[bytes], headers: Mapping[str, str]) -> bool:
 def viewer_token(headers: Mapping[str, str], query: Mapping[str, str]) -> tuple[str, str]:
     """Return the token and where it stood; empty when there is none, it is no token, or two differ."""
     header, argument = headers.get("authorization", ""), query.get("token", "")
+    if not header and "token" in headers:
+        header = "Bearer " + headers["token"]  # as Orthanc Explorer 2 sends it
     scheme, _, bearer = header.partition(" ")
     if not header:
         return (argument, "token") if re.fullmatch(TOKEN, argument) else ("", "")
@@ -630,7 +681,8 @@ def install() -> None:
     except Exception as error:  # noqa: BLE001 - without a filter Orthanc would stand open
         settings, wrong = Settings(), [f"unreadable ({type(error).__name__})"]
     studykey = Studykey(settings)
-    gate = Gate(settings, studykey)
+    directory = Directory(studykey.tell_ambiguous)
+    gate = Gate(settings, studykey, directory)
     orthanc.RegisterIncomingHttpRequestFilter(gate.guards if settings.is_guard else gate.allows)
     for problem in wrong:
         orthanc.LogError(f"Studykey gate: configuration: {problem}")
@@ -661,6 +713,11 @@ def install() -> None:
             output.SetHttpHeader("Referrer-Policy", "no-referrer")  # the address holds the token
             output.AnswerBuffer(Path(settings.ohif_index).read_bytes(), "text/html")
 
+    # Called for each instance by the thread that stores it, when others can see it and before its sender is told so.
+    def on_stored(_instance: Any, _instance_id: str) -> None:
+        directory.forget()
+
+    orthanc.RegisterOnStoredInstanceCallback(on_stored)
     orthanc.RegisterOnChangeCallback(on_change)
     orthanc.RegisterRestCallback(SIGN_IN, sign_in)
     if settings.ohif_index:

@@ -46,6 +46,7 @@ class Role(StrEnum):
     RADIOLOGIST = "radiologist"  # the editor of other systems
     DESK = "desk"
     VIEWER = "viewer"
+    PHYSICIAN = "physician"  # who refers: sees what a rule for a DICOM tag opens to them, and nothing else
     DEVICE = "device"
 
 
@@ -56,14 +57,17 @@ MAY: dict[Role, frozenset[Act]] = {
     Role.RADIOLOGIST: _LOOK | _EDIT | {Act.DOWNLOAD, Act.WRITE, Act.PRINT, Act.GRANTS, Act.SHARE},
     Role.DESK: frozenset({Act.SEE, Act.VIEW, Act.PRINT, Act.GRANTS, Act.SHARE}),
     Role.VIEWER: _LOOK,
+    Role.PHYSICIAN: frozenset(),
     Role.DEVICE: frozenset({Act.UPLOAD}),
 }
 # What is left to somebody who signed in by a link that says "may only look".
 LOOKING = _LOOK | {Act.DOWNLOAD}
+# What no token does that stands in an address: a browser's history and a proxy's log keep it.
+RUNNING = frozenset({Act.SETTINGS, Act.AUDIT, Act.PEOPLE})
 # What a gate is told, by the plugin's names.
 ORTHANC = frozenset(Act) - {Act.SEE, Act.READ, Act.WRITE, Act.PRINT, Act.GRANTS}
 # Roles of people; a device has no other.
-PEOPLE = (Role.ADMIN, Role.RADIOLOGIST, Role.DESK, Role.VIEWER)
+PEOPLE = (Role.ADMIN, Role.RADIOLOGIST, Role.DESK, Role.VIEWER, Role.PHYSICIAN)
 
 
 def acts_of(roles: Iterable[Role], *, may_change: bool = True) -> frozenset[Act]:

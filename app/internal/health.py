@@ -6,6 +6,7 @@ from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
 from app.internal.access import services
+from app.services.audit import StoreUnavailable
 
 blueprint = Blueprint("health", __name__)
 
@@ -27,6 +28,16 @@ def health() -> ResponseReturnValue:
     site = services().limits.site(at=now)
     # An attack from outside is no reason to take us out of service: it leaves status and code alone.
     attack = {"alarm": site.is_alarm, "unknown-codes-in-5-min": site.unknown_codes}
+    # Nor is a trail that somebody changed: but monitoring is where it has to be heard of.
+    audit = {"alarm": not _is_trail_sound()}
     is_well = all(row.gate_state != "open" for row in rows)
     status = "ok" if is_well else "alarm"
-    return {"status": status, "archives": archives, "attack": attack}, 200 if is_well else 503
+    return {"status": status, "archives": archives, "attack": attack, "audit": audit}, 200 if is_well else 503
+
+
+def _is_trail_sound() -> bool:
+    """What can be seen at its ends, without reading its rows (``studykey audit verify`` does)."""
+    try:
+        return services().trail.state().is_sound
+    except StoreUnavailable:  # it has lost its ends
+        return False

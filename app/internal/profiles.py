@@ -14,6 +14,7 @@ from typing import Any
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
+from app.internal import permission_names
 from app.internal.access import calling_archive, services
 from app.internal.bodies import is_from, json_object, token_of
 from app.services.profiles import NOBODY, Profile
@@ -31,14 +32,14 @@ def get_profile() -> ResponseReturnValue:
         known = services().profiles.of_login(user_id)
         # A look-up asks for a name alone, and JSON's null says that there is none.
         return (_document(known), 200) if known else ("null\n", 200, {"Content-Type": "application/json"})
-    return _document(_profile(body))
+    return _document(_profile(archive, body))
 
 
-def _profile(body: dict[str, Any]) -> Profile:
+def _profile(archive: str, body: dict[str, Any]) -> Profile:
     token, at = token_of(body), services().clock()
     scheme, _, encoded = token.partition(" ")
     if scheme.lower() != "basic":
-        return services().profiles.of_token(token, at=at)
+        return services().profiles.of_token(token, archive=archive, at=at)
     try:
         login, colon, password = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
     except (binascii.Error, UnicodeError, ValueError):
@@ -57,12 +58,10 @@ def _address(body: dict[str, Any]) -> str:
 
 
 def _document(profile: Profile) -> dict[str, Any]:
-    permissions = sorted(profile.acts) + (["all"] if profile.is_unlimited else [])
     return {
         "name": profile.name,
         "user-id": profile.login,
-        "permissions": permissions,
-        "authorized-labels": ["*"] if permissions else [],
+        **permission_names.told(profile.acts, is_unlimited=profile.is_unlimited),
         # The plugin keeps a profile with 0 for ever.
         "validity": max(1, int(services().settings.validity.total_seconds())),
     }

@@ -12,7 +12,8 @@ from typing import Any
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
-from app.domain.staff import MAY, ORTHANC, Role
+from app.domain.staff import MAY, Role
+from app.internal import permission_names
 from app.internal.access import calling_archive
 from app.internal.bodies import json_object
 
@@ -20,13 +21,7 @@ blueprint = Blueprint("roles", __name__, url_prefix="/settings/roles")
 
 
 def _table() -> dict[str, Any]:
-    roles = {
-        role.value: {
-            "permissions": sorted(MAY[role] & ORTHANC) + (["all"] if role is Role.ADMIN else []),
-            "authorized-labels": ["*"],
-        }
-        for role in Role
-    }
+    roles = {role.value: permission_names.told(MAY[role], is_unlimited=role is Role.ADMIN) for role in Role}
     return {"roles": roles, "available-labels": []}
 
 

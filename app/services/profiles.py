@@ -12,7 +12,7 @@ import hmac
 import secrets
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -21,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.adapters.crypto import Crypto
-from app.domain.staff import LOGIN, ORTHANC, Act, Role, acts_of
+from app.domain.staff import LOGIN, ORTHANC, RUNNING, Act, Role, acts_of
 from app.models import Staff, StaffSession, StaffToken
 from app.services import staff_tokens
 from app.services.audit import Audit, StoreUnavailable
@@ -29,7 +29,7 @@ from app.services.rules import SiteRules
 from app.services.staff_endings import alive
 from app.services.staff_proof import StaffProof
 from app.services.staff_sessions import locks_at
-from app.services.staff_tokens import Kind
+from app.services.staff_tokens import EXPLORER_LIFE, Kind
 
 TOUCH_EVERY = timedelta(minutes=1)
 # A device sends hundreds of files: while its password is one that was right lately, it costs no hash and no row,
@@ -76,9 +76,10 @@ class Profiles:
         self._right: OrderedDict[bytes, _Right] = OrderedDict()
         self._lock = threading.Lock()
 
-    def of_token(self, token: str, *, at: datetime) -> Profile:
-        """Whose token it is, at most one write a minute; its use keeps a person's session alive."""
-        found = staff_tokens.read(self._crypto, token)
+    def of_token(self, token: str, *, archive: str = "", at: datetime) -> Profile:
+        """Whose token it is, at most one write a minute; its use keeps a person's session alive. ``archive``: the
+        one that asks."""
+        found = staff_tokens.read(self._crypto, token, archive)
         if found is None:
             return NOBODY
         kind, token_id = found
@@ -89,8 +90,10 @@ class Profiles:
                     return NOBODY
                 if kind is Kind.DEVICE:
                     profile = self._of_device(session, row)
+                elif kind is Kind.EXPLORER and at >= row.issued_at + EXPLORER_LIFE:
+                    return NOBODY
                 else:
-                    profile = self._of_person(session, row, at, may_change=kind is Kind.PERSON)
+                    profile = self._of_person(session, row, at, kind)
                 if profile is not NOBODY:
                     _touch(session, row, at)
                 return profile
@@ -129,7 +132,7 @@ class Profiles:
 
     # Within.
 
-    def _of_person(self, session: Session, token: StaffToken, at: datetime, *, may_change: bool) -> Profile:
+    def _of_person(self, session: Session, token: StaffToken, at: datetime, kind: Kind) -> Profile:
         query = select(StaffSession, Staff).join(Staff, Staff.id == StaffSession.staff_id)
         row = session.execute(query.where(StaffSession.id == token.session_id, *alive(at))).one_or_none()
         if row is None:
@@ -139,7 +142,10 @@ class Profiles:
         locks = locks_at(signed_in, SiteRules(session, self._audit).now())
         if locks is not None and at >= locks:
             return NOBODY
-        return _profile(person, may_change=may_change and signed_in.may_change)
+        profile = _profile(person, may_change=kind is not Kind.LOOKING and signed_in.may_change)
+        if kind is Kind.EXPLORER:
+            return replace(profile, acts=profile.acts - RUNNING, is_unlimited=False)
+        return profile
 
     def _of_device(self, session: Session, token: StaffToken) -> Profile:
         account = session.get_one(Staff, token.staff_id)

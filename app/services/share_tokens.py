@@ -124,6 +124,17 @@ class ShareTokens:
         keys = [StudyKey(archive, study.orthanc_id, study.study_instance_uid) for study in studies]
         return Link(token, self._viewer(type_.viewer, archive, keys, token))
 
+    def straight(self, grants: Sequence[Grant]) -> dict[int, LinkType]:
+        """By id, the type of those grants whose link opens the images without asking."""
+        query = select(ViewerToken.grant_id, ViewerToken.purpose).where(
+            ViewerToken.grant_id.in_([grant.id for grant in grants if grant.kind == Kind.LINK])
+        )
+        return {
+            grant_id: LinkType(purpose)
+            for grant_id, purpose in self._session.execute(query)
+            if grant_id is not None and purpose
+        }
+
     def decode(self, archive: str, token: str, *, at: datetime) -> Decoded | Gone:
         """What a live token of this archive holds. Raises StoreUnavailable."""
         ref = self._crypto.unsign(LINK_PURPOSE, token)

@@ -1,9 +1,11 @@
 """Tokens of staff: what a person's viewer or a device carries to Orthanc, a signed reference to a row.
 
 A person's token lives and dies with the session it was issued to; a device's until an admin revokes it. A viewer
-carries its token in the address bar, so the one it is given may only look, whatever its person may do. Each kind
-has a visible prefix, by which a gate tells it from a patient's token, and a signature of its own: a prefix put before
-another token makes nothing of it. What a token may do is the business of ``services.profiles``.
+carries its token in the address bar, so the one it is given may only look, whatever its person may do. Orthanc
+Explorer 2 takes its token from the address, too, and keeps it in the browser: the one that it is given may change
+studies if its person may, but it runs nothing, lasts EXPLORER_LIFE at most and is worth nothing in another archive.
+Each kind has a visible prefix, by which a gate tells it from a patient's token, and a signature of its own: a prefix
+put before another token makes nothing of it. What a token may do is the business of ``services.profiles``.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 
 from sqlalchemy import select, update
@@ -25,12 +27,15 @@ from app.models import Staff, StaffSession, StaffToken
 from app.services.audit import Audit, StoreUnavailable
 
 MAX_NAME = 80
+# A new one takes one click.
+EXPLORER_LIFE = timedelta(hours=1)
 
 
 class Kind(Enum):
     """Prefix and signature's purpose. Within ``[A-Za-z0-9._~-]``, as Stone needs it; a gate knows the prefixes."""
 
     LOOKING = ("staff~", "staff-viewer-token")  # a person's, for a viewer
+    EXPLORER = ("staff~", "staff-explorer-token")  # a person's, for Orthanc Explorer 2 of one archive
     PERSON = ("staff~", "staff-token")  # with all that the person may do
     DEVICE = ("device~", "device-token")
 
@@ -54,12 +59,12 @@ class StaffTokens:
     def issue(self, signed_in: StaffSession, *, may_change: bool = False, at: datetime) -> str:
         """A token for somebody who is signed in, under 100 characters of ``[A-Za-z0-9._~-]``. What is opened
         with it, and by whom, the caller has put on record before. ``may_change``: never for an address."""
-        token = StaffToken(
-            id=secrets.token_urlsafe(16), staff_id=signed_in.staff_id, session_id=signed_in.id, issued_at=at
-        )
-        with self._transaction() as session:
-            session.add(token)
-        return _signed(self._crypto, Kind.PERSON if may_change else Kind.LOOKING, token.id)
+        token_id = self._keep(signed_in, at)
+        return _signed(self._crypto, Kind.PERSON if may_change else Kind.LOOKING, token_id)
+
+    def issue_for_explorer(self, signed_in: StaffSession, archive: str, *, at: datetime) -> str:
+        """A token for Orthanc Explorer 2 of that archive; shape and record as for ``issue``."""
+        return _signed(self._crypto, Kind.EXPLORER, self._keep(signed_in, at), archive)
 
     def make(self, device: Staff, name: str = "", *, at: datetime, actor: str) -> str:
         """A token for a device, shown this once. ``name``: what an admin calls it ("console 2"). Raises
@@ -108,6 +113,14 @@ class StaffTokens:
                 )
         return name is not None
 
+    def _keep(self, signed_in: StaffSession, at: datetime) -> str:
+        token = StaffToken(
+            id=secrets.token_urlsafe(16), staff_id=signed_in.staff_id, session_id=signed_in.id, issued_at=at
+        )
+        with self._transaction() as session:
+            session.add(token)
+        return token.id
+
     @contextmanager
     def _transaction(self) -> Iterator[Session]:
         try:
@@ -117,15 +130,20 @@ class StaffTokens:
             raise StoreUnavailable("the token can't be recorded") from error
 
 
-def read(crypto: Crypto, token: str) -> tuple[Kind, str] | None:
-    """What a token of ours is, and the id of its row; None for anything else."""
+def read(crypto: Crypto, token: str, archive: str) -> tuple[Kind, str] | None:
+    """What a token of ours is to that archive, and the id of its row; None for anything else."""
     for kind in Kind:
-        prefix, purpose = kind.value
+        prefix, purpose = _signature(kind, archive)
         if token.startswith(prefix) and (found := crypto.unsign(purpose, token.removeprefix(prefix))):
             return kind, found
     return None
 
 
-def _signed(crypto: Crypto, kind: Kind, token_id: str) -> str:
-    prefix, purpose = kind.value
+def _signed(crypto: Crypto, kind: Kind, token_id: str, archive: str = "") -> str:
+    prefix, purpose = _signature(kind, archive)
     return prefix + crypto.sign(purpose, token_id)
+
+
+def _signature(kind: Kind, archive: str) -> tuple[str, str]:
+    prefix, purpose = kind.value
+    return prefix, f"{purpose}:{archive}" if kind is Kind.EXPLORER else purpose

@@ -8,8 +8,10 @@ After each refused row nothing in Orthanc has changed.
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -21,7 +23,7 @@ from app.demo import studies
 from app.demo.studies import SyntheticStudy
 from app.domain.permissions import Permission
 from app.models import Study, Visit
-from tests.support.clinic import Clinic, Visitor, eventually
+from tests.support.clinic import SERVICE, Clinic, Visitor, eventually
 
 MINE = studies.study(patient_name="Gate^Greta", patient_id="DEMO-G1", birth_date=date(1970, 5, 6), slices=2)
 OTHER = studies.study(patient_name="Gate^Gustav", patient_id="DEMO-G2", birth_date=date(1980, 7, 8), slices=2)
@@ -408,3 +410,61 @@ def test_two_patients_under_one_uid_are_refused_and_both_grants_wait_for_staff(s
     assert again.answer is not None
     assert again.answer.status_code == 403
     assert "The clinic has to check this study first" in again.answer.text
+
+
+@pytest.mark.parametrize("how", ["sent again", "copied in Orthanc"])
+def test_a_second_patient_under_the_uid_ends_the_reading_of_images_at_once(stage: Stage, how: str) -> None:
+    """The gate remembers whose images are being fetched; what was stored is noticed before its sender is answered."""
+    first = studies.study(patient_id="DEMO-G6", label=f"twin while reading, {how}", slices=3)
+    visitor = stage.clinic.enter(stage.clinic.receive(first), first)
+    names = _names(stage.clinic, first, "first")
+    root = f"/dicom-web/studies/{first.study_instance_uid}/series/{names['first_series']}/instances"
+    path = f"{root}/{names['first_instance']}/frames/1"
+    seen: list[tuple[float, int]] = []
+    is_over = threading.Event()
+
+    def read() -> None:
+        while not is_over.is_set():
+            began = time.monotonic()
+            seen.append((began, stage.request("GET", path, visitor.token).status_code))
+
+    with ThreadPoolExecutor(3) as pool:
+        readers = [pool.submit(read) for _ in range(3)]
+        try:
+            eventually(lambda: len(seen) > 30, what="a memory that is warm")
+            _second_patient(stage, first, names, how)
+            arrived_at = time.monotonic()
+            time.sleep(0.3)
+        finally:
+            is_over.set()
+        for reader in readers:
+            reader.result()
+
+    before = [status for began, status in seen if began < arrived_at - 1]
+    after = [status for began, status in seen if began > arrived_at]
+    assert set(before) <= {200}
+    assert after and set(after) == {403}
+
+
+def _second_patient(stage: Stage, first: SyntheticStudy, names: dict[str, str], how: str) -> None:
+    """Bring another patient's study under the same UID into Orthanc; returns when Orthanc has said that it has it."""
+    if how == "sent again":
+        other = studies.study(
+            patient_id="DEMO-G7",
+            patient_name="Somebody^Else",
+            study_instance_uid=first.study_instance_uid,
+            slices=1,
+        )
+        stage.clinic.send(other)
+        return
+    corrected = requests.post(
+        f"{stage.clinic.orthanc.url}/patients/{names['first_patient_id']}/modify",
+        json={
+            "Replace": {"PatientID": "DEMO-G8"},
+            "Keep": ["StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"],
+            "Force": True,
+        },
+        auth=SERVICE,
+        timeout=30,
+    )
+    assert corrected.status_code == 200, corrected.text

@@ -318,6 +318,29 @@ def test_health_is_an_alarm_while_a_gate_is_open(door: Door) -> None:
     assert (answer.status_code, answer.json["status"]) == (503, "alarm")  # type: ignore[index]
 
 
+def test_health_tells_of_an_audit_trail_that_somebody_changed(door: Door) -> None:
+    told = door.client.get("/health").json
+    assert told is not None and told["audit"] == {"alarm": False}
+
+    door.services.session.rollback()
+    with db.engine.begin() as connection:
+        connection.execute(text("UPDATE audit_chain SET last_id = last_id - 1"))
+
+    answer = door.client.get("/health")
+    assert answer.json is not None and answer.json["audit"] == {"alarm": True}
+    # Somebody who changed a row doesn't take the clinic out of service with it.
+    assert (answer.status_code, answer.json["status"]) == (200, "ok")
+
+
+def test_health_tells_of_an_audit_trail_that_has_lost_its_ends(door: Door) -> None:
+    door.services.session.rollback()
+    with db.engine.begin() as connection:
+        connection.execute(text("DELETE FROM audit_chain"))
+
+    answer = door.client.get("/health")
+    assert answer.json is not None and answer.json["audit"] == {"alarm": True}
+
+
 def test_health_says_so_when_the_database_does_not_answer(door: Door) -> None:
     door.services.session.rollback()
     with db.engine.begin() as connection:

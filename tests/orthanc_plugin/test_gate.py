@@ -55,6 +55,7 @@ class FakeOrthanc(ModuleType):
         self.pages: dict[str, Any] = {}
         self.filter: Any = None
         self.on_change: Any = None
+        self.on_stored: Any = None
 
     def GetConfiguration(self) -> str:  # noqa: N802 - Orthanc's names
         return json.dumps(self.configuration)
@@ -75,6 +76,9 @@ class FakeOrthanc(ModuleType):
 
     def RegisterOnChangeCallback(self, callback: Any) -> None:  # noqa: N802
         self.on_change = callback
+
+    def RegisterOnStoredInstanceCallback(self, callback: Any) -> None:  # noqa: N802
+        self.on_stored = callback
 
     def RegisterRestCallback(self, path: str, callback: Any) -> None:  # noqa: N802
         self.pages[path] = callback
@@ -186,6 +190,20 @@ def rig(door: Door) -> Iterator[Rig]:
     rig = Rig(door)
     yield rig
     rig.orthanc.on_change(FakeOrthanc.ChangeType.ORTHANC_STOPPED, 0, "")
+
+
+@pytest.fixture
+def lookups(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What Orthanc was asked to look up."""
+    asked: list[str] = []
+    look_up = rig.orthanc.RestApiPost
+
+    def noted(path: str, body: str) -> bytes:
+        asked.append(body)
+        return look_up(path, body)
+
+    monkeypatch.setattr(rig.orthanc, "RestApiPost", noted)
+    return asked
 
 
 WEB = "/dicom-web/studies/1.2.3"
@@ -438,6 +456,91 @@ def test_an_answer_is_kept_for_its_validity(rig: Rig, door: Door) -> None:
     time.sleep(1.05)
     assert not rig.request(f"/studies/{OWN}") and not rig.request(f"/studies/{OWN}")
     assert len(door.calls) == 2
+
+
+def test_many_images_of_a_study_are_looked_up_once(rig: Rig, door: Door, lookups: list[str]) -> None:
+    door.validity = 60
+    assert all(rig.request(f"{IMAGE}/frames/{number}") for number in range(1, 50))
+    assert len(lookups) == 1
+
+
+def test_a_second_patients_study_under_the_uid_is_noticed_at_once(
+    rig: Rig, door: Door, lookups: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    door.validity = 60
+    assert rig.request(IMAGE + "/frames/1") and rig.request(IMAGE + "/frames/2")
+
+    monkeypatch.setitem(STUDIES, orthanc_id("a"), OWN_UID)
+    rig.orthanc.on_stored(object(), orthanc_id("b"))
+
+    assert not rig.request(IMAGE + "/frames/3") and not rig.request(WEB + "/series")
+    assert door.wait_for("/signals/ambiguous-study")
+    # … and once staff have removed one of them, the other opens without delay
+    monkeypatch.delitem(STUDIES, orthanc_id("a"))
+    assert rig.request(IMAGE + "/frames/3")
+
+
+def test_what_another_orthanc_wrote_into_the_database_is_noticed_soon(
+    rig: Rig, door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    door.validity = 60
+    assert rig.request(IMAGE + "/frames/1")
+    monkeypatch.setitem(STUDIES, orthanc_id("a"), OWN_UID)
+    time.sleep(rig.module.Directory.LONGEST + 0.01)
+    assert not rig.request(IMAGE + "/frames/2")
+    assert rig.module.Directory.LONGEST < 1  # the shortest validity that Studykey answers
+
+
+def test_what_was_looked_up_while_an_instance_came_in_is_not_remembered(
+    rig: Rig, door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    door.validity = 60
+    look_up = rig.orthanc.RestApiPost
+
+    def overtaken(path: str, body: str) -> bytes:
+        found = look_up(path, body)  # one study
+        monkeypatch.setitem(STUDIES, orthanc_id("a"), OWN_UID)
+        rig.orthanc.on_stored(object(), orthanc_id("b"))
+        return found
+
+    monkeypatch.setattr(rig.orthanc, "RestApiPost", overtaken)
+    rig.request(IMAGE + "/frames/1")
+    monkeypatch.setattr(rig.orthanc, "RestApiPost", look_up)
+    assert not rig.request(IMAGE + "/frames/2")
+
+
+def test_a_study_that_was_not_there_is_looked_for_again(
+    rig: Rig, door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    door.granted.add(("good", orthanc_id("a"), "view"))
+    assert not rig.request("/dicom-web/studies/1.2.6/series")
+    monkeypatch.setitem(STUDIES, orthanc_id("a"), "1.2.6")
+    monkeypatch.setitem(PARENTS, f"/studies/{orthanc_id('a')}", orthanc_id("a"))
+    assert rig.request("/dicom-web/studies/1.2.6/series")
+
+
+def test_the_memory_of_studies_is_bounded(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    directory = rig.module.Directory(lambda uid, ids: None)
+    monkeypatch.setattr(rig.module, "study_above", lambda kind, name: rig.module.Study(name, "1.2"))
+    for number in range(directory.MOST + 5):
+        directory.study("study-id", str(number))
+    assert len(directory._known) == 5
+
+
+def test_every_row_is_found_by_its_own_words(rig: Rig) -> None:
+    """The words of a path choose the patterns that are tried: with a root of several words, too."""
+    examples = {
+        "study-uid": "1.2.3", "series-uid": "1.2", "instance-uid": "1", "study-id": OWN, "series-id": SERIES,
+        "instance-id": INSTANCE, "frame": "1", "frames": "1,2", "bulk": "0040a730/1/7fe00010",
+    }  # fmt: skip
+    for roots in ({}, {"dicom_web_root": "/pacs/studies/web", "wado_root": "/pacs/wado"}):
+        gate = rig.module.Gate(rig.module.Settings(**roots), None, None)
+        for row in rig.module.ROWS:
+            path = gate._here(row.path)
+            for name, value in examples.items():
+                path = path.replace(f"{{{name}}}", value)
+            found = [one for pattern, one in gate._rows[gate._words_of(path)] if pattern.fullmatch(path)]
+            assert found == [row], path
 
 
 def test_an_answer_for_looking_is_no_answer_for_downloading(rig: Rig, door: Door) -> None:
