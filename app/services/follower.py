@@ -20,19 +20,23 @@ from app.adapters.hash_slots import Busy
 from app.adapters.orthanc import ArchiveUnreachable, Orthanc
 from app.config import Settings
 from app.models import Archive, Study
+from app.services.announcements import Announcements
 from app.services.archives import Archives
 from app.services.audit import StoreUnavailable
 from app.services.audit_trail import AuditTrail
+from app.services.deliveries import Deliveries
 from app.services.ingestion import Ingestion
 from app.services.leases import Leases
 from app.services.purge import Purge
 from app.services.search_words import SearchWords
+from app.services.tag_matching import TagMatching
 
 log = structlog.get_logger(__name__)
 
 LEASE, LEASE_LASTS = "follower", timedelta(seconds=30)
 HEAD_EVERY, PURGE_EVERY = timedelta(minutes=1), timedelta(days=1)
 WORDS_EVERY = timedelta(minutes=5)
+RULES_FOR = timedelta(seconds=0.5)
 Clock = Callable[[], datetime]
 
 
@@ -51,6 +55,9 @@ class Follower:
         trail: AuditTrail,
         purge: Purge,
         search_words: SearchWords,
+        deliveries: Deliveries,
+        tag_matching: TagMatching,
+        announcements: Announcements,
         settings: Settings,
         clock: Clock,
     ) -> None:
@@ -62,6 +69,9 @@ class Follower:
         self._trail = trail
         self._purge = purge
         self._search_words = search_words
+        self._deliveries = deliveries
+        self._tag_matching = tag_matching
+        self._announcements = announcements
         self._settings = settings
         self._clock = clock
         self._due: dict[tuple[str, str], datetime] = {}
@@ -107,7 +117,15 @@ class Follower:
             except Busy:
                 self._session.rollback()
             self._session.rollback()  # ends the read transaction
+        self._deliver()
         self._keep_house()
+
+    def _deliver(self) -> None:
+        """One report into its archive each turn, and one mail, so that no study that arrives has to wait for many."""
+        self._keep_lease()
+        self._deliveries.work(at=self._clock())
+        self._keep_lease()
+        self._announcements.work(at=self._clock())
 
     def _keep_house(self) -> None:
         """The audit trail's head outside of the database, words to find older studies by, and once a day what is
@@ -115,6 +133,7 @@ class Follower:
         # A batch each turn, so that nothing that arrives has to wait; then nothing for a while.
         if self._clock() >= self._due.get(("", "words"), self._clock()) and not self._search_words.fill():
             self._due["", "words"] = self._clock() + WORDS_EVERY
+        self._match_rules()
         if self._is_due("", "head", HEAD_EVERY):
             self._trail.keep_head()
         if self._is_due("", "purge", PURGE_EVERY):
@@ -124,6 +143,17 @@ class Follower:
                 self._keep_lease()
             self._trail.keep_head()
             log.info("purged", head=str(self._trail.head()), **gone)
+
+    def _match_rules(self) -> None:
+        """Studies from before a rule was saved: for a moment each turn."""
+        until = self._clock() + RULES_FOR
+        while self._tag_matching.work(at=self._clock()):
+            if self._clock() >= until:
+                return
+        if self._clock() >= self._due.get(("", "tags"), self._clock()) and not self._tag_matching.fill(
+            at=self._clock()
+        ):
+            self._due["", "tags"] = self._clock() + WORDS_EVERY
 
     def _follow(self, name: str) -> bool:
         """Do what is due; whether the archive was spoken to at all."""

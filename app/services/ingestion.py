@@ -6,6 +6,7 @@ not stable yet (their signal or the next reconciliation brings them) and studies
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -22,10 +23,12 @@ from app.domain.exclusion import LeftOut
 from app.domain.modality import N_
 from app.domain.study import StudyRecord
 from app.models import Archive, Grant, Study
+from app.services import deliveries
 from app.services.audit import Audit
 from app.services.grants import Grants
 from app.services.rules import Rules, SiteRules
 from app.services.search_words import words_of
+from app.services.tag_matching import TagMatching
 
 log = structlog.get_logger(__name__)
 
@@ -47,12 +50,14 @@ class Ingestion:
         grants: Grants,
         audit: Audit,
         rules: SiteRules,
+        matching: TagMatching,
     ) -> None:
         self._session = session
         self._orthancs = orthancs
         self._grants = grants
         self._audit = audit
         self._rules = rules
+        self._matching = matching
 
     def take(self, archive: Archive, orthanc_id: str, *, at: datetime) -> Study | None:
         """Bring the row of a stable study up to date and issue its automatic grant if one is due.
@@ -75,6 +80,9 @@ class Ingestion:
             study = self._add(archive, record, at=at, actor=actor)
         else:
             self._update(study, record, at=at, actor=actor)
+        # What was in the archive before Studykey is no news to anybody.
+        is_news = record.updated_at >= archive.registered_at
+        self._matching.of_study(self._session, study, at=at, is_news=is_news)
         self._session.commit()
         if self._is_grant_due(archive, study, record):
             self._issue(study, at=at, actor=actor)
@@ -132,6 +140,7 @@ class Ingestion:
         _copy(record, study, at=at)
         study.deleted_at = None
         if was_deleted:
+            deliveries.forget(self._session, study, at=at)
             self._audit.within(self._session, Event.STUDY_REVIVED, at=at, actor=actor, study_id=study.id)
         elif has_changed:
             self._audit.within(self._session, Event.STUDY_CHANGED, at=at, actor=actor, study_id=study.id)
@@ -184,6 +193,8 @@ def _copy(record: StudyRecord, study: Study, *, at: datetime) -> None:
     ):
         setattr(study, name, getattr(record, name))
     study.modalities = "\\".join(record.modalities)
+    others = dict(record.other_tags)
+    study.other_tags = json.dumps(others, ensure_ascii=False, sort_keys=True) if others else ""
     study.archive_updated_at = record.updated_at
     state, born = birth_dates.judge(record.birth_date_text, study_date=record.study_date or at.date())
     study.birth_date_state, study.birth_date = state, born

@@ -365,6 +365,9 @@ def test_run_follows_until_it_is_told_to_stop_and_then_gives_its_lease_back(
         services.trail,
         services.purge,
         services.search_words,
+        services.deliveries,
+        services.tag_matching,
+        services.announcements,
         quick,
         services.clock,
     )
