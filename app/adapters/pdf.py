@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import IO
+from typing import IO, Self
 
 from app.adapters.pdf_worker import EXHAUSTED, FAILED, LENGTH, PDF, READY
 
@@ -51,12 +51,14 @@ class RenderersBusy(Exception):
     """All workers had work, and too many callers were waiting, or waited too long. Answer 503 with Retry-After."""
 
 
-class Renderer:
-    """A pool of at most ``workers`` processes. Safe to share between threads; close it, or leave it to exit.
+class Pool:
+    """At most ``workers`` processes. Safe to share between threads; close it, or leave it to exit.
 
     ``seconds`` is for one document (wall time, and processor time within the worker), ``queue_seconds`` for the wait
     before it, ``waiting`` is how many callers may wait, ``renders`` after how many documents a worker is replaced.
     """
+
+    trade: Path | None = None  # what they do, where it isn't HTML to PDF: a script with a ``worker()``
 
     def __init__(
         self,
@@ -78,23 +80,17 @@ class Renderer:
         self._idle: list[_Worker] = []
         self._closed = False
 
-    def render(self, html: str) -> bytes:
-        """``html`` as a tagged PDF (PDF/UA-1). Its root needs ``lang``, its head a ``title``.
-
-        Raises RenderingFailed, RenderingTookTooLong, RenderersBusy.
-        """
-        question = html.encode(errors="replace")
-        if len(question) > MAX_HTML:
-            raise RenderingFailed("the document is over 8 MB")
+    def ask(self, question: bytes) -> bytes:
+        """A worker's answer. Raises RenderingFailed, RenderingTookTooLong, RenderersBusy."""
         with self._turn():
             worker = self._take()
             try:
-                pdf = worker.render(question, self._seconds)
+                answer = worker.ask(question, self._seconds)
             except BaseException:
                 worker.end()
                 raise
             self._give_back(worker)
-        return pdf
+        return answer
 
     def close(self) -> None:
         """End the idle workers now, the busy ones after their document. Later calls raise RenderingFailed."""
@@ -103,7 +99,7 @@ class Renderer:
         for worker in idle:
             worker.end()
 
-    def __enter__(self) -> Renderer:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -138,29 +134,44 @@ class Renderer:
                     raise RenderingFailed("the renderer is closed")
                 worker = self._idle.pop() if self._idle else None
             if worker is None:
-                return _Worker(self._memory_bytes, self._seconds)
+                return _Worker(self._memory_bytes, self._seconds, self.trade)
             if worker.alive:
                 return worker
             worker.end()  # ended while idle, perhaps by the kernel's out-of-memory killer
 
     def _give_back(self, worker: _Worker) -> None:
         with self._lock:
-            keep = not self._closed and worker.rendered < self._renders
+            keep = not self._closed and worker.answered < self._renders
             if keep:
                 self._idle.append(worker)
         if not keep:
             worker.end()
 
 
+class Renderer(Pool):
+    """HTML to PDF."""
+
+    def render(self, html: str) -> bytes:
+        """``html`` as a tagged PDF (PDF/UA-1). Its root needs ``lang``, its head a ``title``.
+
+        Raises RenderingFailed, RenderingTookTooLong, RenderersBusy.
+        """
+        question = html.encode(errors="replace")
+        if len(question) > MAX_HTML:
+            raise RenderingFailed("the document is over 8 MB")
+        return self.ask(question)
+
+
 class _Worker:
     """One process, used by one thread at a time."""
 
-    def __init__(self, memory_bytes: int, seconds: float) -> None:
+    def __init__(self, memory_bytes: int, seconds: float, trade: Path | None) -> None:
         """Raises RenderingFailed when it doesn't get ready: libraries of the system are missing."""
-        self.rendered = 0
+        self.answered = 0
+        # -I: neither the working directory nor this folder, whose files have names like fonts.py, is searched.
+        command = [sys.executable, "-I", str(WORKER), str(memory_bytes), str(int(seconds) + 1)]
         self._process = subprocess.Popen(
-            # -I: neither the working directory nor this folder, whose files have names like fonts.py, is searched.
-            [sys.executable, "-I", str(WORKER), str(memory_bytes), str(int(seconds) + 1)],
+            command + ([str(trade)] if trade else []),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -187,7 +198,7 @@ class _Worker:
     def alive(self) -> bool:
         return self._process.poll() is None
 
-    def render(self, question: bytes, seconds: float) -> bytes:
+    def ask(self, question: bytes, seconds: float) -> bytes:
         """Raises RenderingFailed, RenderingTookTooLong; then this worker has to be ended."""
         with self._deadline(seconds):
             try:
@@ -196,7 +207,7 @@ class _Worker:
             except OSError:
                 raise RenderingFailed("the PDF worker died") from None
             status, body = self._read()
-        self.rendered += 1
+        self.answered += 1
         if status == PDF:
             return body
         if status == EXHAUSTED:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+
 import pytest
 
 from app.domain.staff import Role
-from app.models import Staff, Study
+from app.models import AuditEvent, ReportFile, Staff, Study
+from app.services.report_asides import ReportAsides
 from app.services.reports import Outcome, Text
 from app.wiring import Services
 from tests.support.clock import Clock
-from tests.support.factories import events, fresh_clinic
+from tests.support.factories import events, fresh_clinic, rows
 
 TEXT = Text("The lungs are clear.", "No fracture.")
+PDF = b"%PDF-1.7 as signed"
 
 
 @pytest.fixture
@@ -36,10 +41,22 @@ def save(services: Services, study: Study, text: Text, revision: int, by: Staff)
     return outcome
 
 
-def sign(services: Services, study: Study, text: Text, revision: int, by: Staff) -> Outcome:
-    outcome = services.reports.sign(study, text, revision=revision, by=by, at=services.clock())
+def sign(services: Services, study: Study, text: Text, revision: int, by: Staff, pdf: bytes = PDF) -> Outcome:
+    outcome = services.reports.sign(study, text, revision=revision, by=by, at=services.clock(), pdf=pdf)
     services.session.commit()
     return outcome
+
+
+def sign_rendered(services: Services, study: Study, text: Text, revision: int, by: Staff) -> Outcome:
+    """Signed as the page does it: with the PDF that the patient gets."""
+    at = services.clock()
+    pdf = services.papers.signed_pdf(study, services.reports.as_signed(study, text, by=by, at=at), at=at)
+    return sign(services, study, text, revision, by, pdf)
+
+
+def aside(services: Services, study: Study, by: Staff) -> str | None:
+    kept = ReportAsides(services.session).of(study, by)
+    return kept.findings if kept else None
 
 
 def test_a_draft_is_kept_and_not_shown_as_the_report(services: Services, study: Study) -> None:
@@ -61,6 +78,89 @@ def test_of_two_people_writing_neither_overwrites_the_other(services: Services, 
     draft = services.reports.draft(study)
     assert draft is not None
     assert draft.findings == "Anna's second"
+    assert aside(services, study, otto) == "Otto's"
+    assert aside(services, study, anna) is None
+
+
+def test_what_was_kept_aside_goes_once_it_is_joined(services: Services, study: Study) -> None:
+    anna, otto = person(services), person(services, "otto")
+    save(services, study, TEXT, 0, anna)
+    save(services, study, Text("Otto's", ""), 0, otto)
+    at = services.clock()
+
+    services.reports.keep_aside(study, Text("Otto's, longer"), by=otto, at=at)
+    assert aside(services, study, otto) == "Otto's, longer"
+    joined = services.reports.save(study, Text("Both"), revision=1, by=otto, at=at, joins=True)
+
+    assert joined is Outcome.DONE
+    assert aside(services, study, otto) is None
+    draft = services.reports.draft(study)
+    assert draft is not None and draft.findings == "Both"
+
+
+def test_a_second_window_of_the_same_writer_adds_to_what_is_kept_aside(
+    services: Services, study: Study
+) -> None:
+    anna = person(services)
+    save(services, study, TEXT, 0, anna)
+
+    save(services, study, Text("One window"), 0, anna)
+    save(services, study, Text("One window, more"), 0, anna)
+    save(services, study, Text("Another"), 0, anna)
+
+    assert aside(services, study, anna) == "One window, more\n\nAnother"
+
+
+def test_a_draft_thrown_away_is_gone_for_its_readers_and_kept_for_who_still_writes(
+    services: Services, study: Study
+) -> None:
+    anna, otto = person(services), person(services, "otto")
+    save(services, study, TEXT, 0, anna)
+    at = services.clock()
+
+    assert services.reports.discard(study, revision=2, by=anna, at=at) is Outcome.CONFLICT
+    assert services.reports.discard(study, revision=1, by=anna, at=at) is Outcome.DONE
+    assert services.reports.draft(study) is None
+    assert save(services, study, Text("Otto's"), 1, otto) is Outcome.CONFLICT
+    assert aside(services, study, otto) == "Otto's"
+    assert "report:discarded" in events(services)
+
+
+def test_sections_language_and_headings_are_kept_with_each_version(services: Services, study: Study) -> None:
+    anna = person(services)
+    written = Text(
+        "F", "I", indication="Cough", technique="Low dose", language="de", headings={"findings": "Bild"}
+    )
+
+    sign(services, study, written, 0, anna)
+
+    signed = services.reports.signed(study)
+    assert signed is not None
+    assert Text.of(signed) == written
+    assert (signed.language, json.loads(signed.headings)) == ("de", {"findings": "Bild"})
+
+
+def test_what_is_signed_is_kept_byte_for_byte_and_its_digest_is_in_the_trail(
+    services: Services, study: Study
+) -> None:
+    sign(services, study, TEXT, 0, person(services))
+
+    (file,) = rows(services, ReportFile)
+    digest = hashlib.sha256(PDF).digest()
+    assert (file.pdf, file.sha256, file.purpose) == (PDF, digest, "signed")
+    known = services.report_copies.known(digest)
+    assert known is not None and known.id == file.report_id
+    noted = [row for row in rows(services, AuditEvent) if row.event == "report:signed"]
+    assert [row.details["sha256"] for row in noted] == [digest.hex()]
+
+
+def test_the_page_to_sign_reads_as_the_signed_one(services: Services, study: Study) -> None:
+    anna = person(services)
+
+    shown = services.reports.as_signed(study, TEXT, by=anna, at=services.clock())
+
+    assert (shown.version, shown.findings, shown.signed_name) == (1, TEXT.findings, "Dr Anna")
+    assert services.reports.versions(study) == []
 
 
 def test_two_first_drafts_at_once_are_a_conflict_not_an_error(services: Services, study: Study) -> None:
