@@ -13,9 +13,9 @@ from sqlalchemy import or_, select, text
 from sqlalchemy.orm import Session, selectinload, sessionmaker
 
 from app.domain.grants import THROTTLE, Policy
-from app.models import Alarm, Archive, Grant, Lease, Staff, Study
+from app.models import Alarm, Archive, Grant, Lease, Report, ReportDelivery, Staff, Study
 from app.models.grant import FAILING
-from app.services import follower, limits
+from app.services import deliveries, follower, limits
 
 MOST_GRANTS = 100
 
@@ -39,6 +39,17 @@ class Account:
     name: str
     failures: int
     wait: timedelta
+
+
+@dataclass(frozen=True)
+class Undelivered:
+    """A report that doesn't get into its archive; ``due_at`` None: it isn't tried any more."""
+
+    study_id: int
+    patient_name: str
+    problem: str
+    tries: int
+    due_at: datetime | None
 
 
 class Condition:
@@ -84,6 +95,25 @@ class Condition:
         with self._own_session() as session:
             known = {one.name: one for one in session.scalars(select(Archive).where(Archive.name.in_(names)))}
         return {name: known.get(name) for name in sorted(names)}
+
+    def undelivered(self) -> list[Undelivered]:
+        """Reports that failed too often to be a hiccup, the worst first; MOST_GRANTS at most."""
+        query = (
+            select(
+                Study.id,
+                Study.patient_name,
+                ReportDelivery.problem,
+                ReportDelivery.tries,
+                ReportDelivery.due_at,
+            )
+            .join(Report, Report.study_id == Study.id)
+            .join(ReportDelivery, ReportDelivery.report_id == Report.id)
+            .where(ReportDelivery.due_at.is_not(None), ReportDelivery.tries >= deliveries.STUCK)
+            .order_by(ReportDelivery.tries.desc(), ReportDelivery.id)
+            .limit(MOST_GRANTS)
+        )
+        with self._own_session() as session:
+            return [Undelivered(*row) for row in session.execute(query)]
 
 
 def _held_back(grant: Grant, at: datetime) -> HeldBack:

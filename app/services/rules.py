@@ -1,4 +1,4 @@
-"""The clinic's rules that people change while Studykey runs: sharing, signing in, which studies get a code.
+"""The clinic's rules that people change while Studykey runs: sharing, signing in, which studies get a code, release.
 
 Beside ``services.site``, which knows how the clinic looks; both keep their values in ``site_setting``, absent: the
 default. A value that can't be read any more (an older version wrote it) counts as absent.
@@ -19,12 +19,13 @@ from app.domain.events import Event
 from app.domain.exclusion import LeftOut, why_left_out
 from app.domain.grants import Policy
 from app.domain.modality import N_
+from app.domain.release import AT_ONCE, AT_SIGNING, LONGEST_DELAY, Line, Rule, Timing, What, When
 from app.domain.share_links import PUBLICATIONS, LinkType
 from app.domain.staff import PEOPLE, Role
 from app.models import SiteSetting, Staff
 from app.services import site_rows
 from app.services.audit import Audit
-from app.services.site import LANGUAGES
+from app.services.site import PATIENT_LANGUAGES
 from app.services.site_rows import Unusable as Unusable
 
 log = structlog.get_logger(__name__)
@@ -64,6 +65,13 @@ class Rules:
     code_modalities: tuple[str, ...] = ()
     # Patients who get none: names or IDs, "*" for any characters ("PHANTOM*").
     code_excluded: tuple[str, ...] = ()
+    # When patients see the images of a study, and its report …
+    release_images: Timing = AT_ONCE
+    release_report: Timing = AT_SIGNING
+    # … and what counts for a modality in their place ("MG images at-signing+48h").
+    release_by_modality: tuple[Line, ...] = ()
+    # Whether signed reports are stored in the archive, beside their images, once they are released.
+    archive_reports: bool = False
 
     @property
     def lock_after(self) -> timedelta | None:
@@ -73,6 +81,10 @@ class Rules:
     def grant_life(self) -> timedelta | None:
         """None: as the settings of the installation say."""
         return timedelta(days=self.grant_days) if self.grant_days else None
+
+    @property
+    def release(self) -> Rule:
+        return Rule(self.release_images, self.release_report, self.release_by_modality)
 
     def left_out(self, *, modalities: str, patient_name: str, patient_id: str) -> LeftOut | None:
         """Why a study gets no code by itself; ``modalities`` as DICOM joins them, by backslashes."""
@@ -116,13 +128,19 @@ def read(name: str, text: str) -> Any:
                 raise Unusable(N_("Choose birth date, password or both."))
             return Policy(text)
         case "languages":
-            if unknown := set(parts) - set(LANGUAGES):
+            if unknown := set(parts) - set(PATIENT_LANGUAGES):
                 raise Unusable(N_("There is no language %(name)s."), name=sorted(unknown)[0])
-            return tuple(code for code in LANGUAGES if code in parts)
+            return tuple(code for code in PATIENT_LANGUAGES if code in parts)
         case "code_modalities":
             return tuple(sorted({_modality(part) for part in parts}))
         case "code_excluded":
             return _patterns(parts)
+        case "release_images":
+            return _timing(What.IMAGES, text)
+        case "release_report":
+            return _timing(What.REPORT, text)
+        case "release_by_modality":
+            return _lines(parts)
     return _number(text.strip(), 0, 24 * 60 if name == "lock_minutes" else LONGEST_DAYS)
 
 
@@ -152,6 +170,35 @@ def _patterns(parts: tuple[str, ...]) -> tuple[str, ...]:
             length=LONGEST_PATTERN,
         )
     return tuple(dict.fromkeys(parts))
+
+
+def _lines(parts: tuple[str, ...]) -> tuple[Line, ...]:
+    lines: dict[tuple[str, What], Line] = {}
+    for part in parts:
+        code, what, timing = ([*part.rsplit(maxsplit=2), "", ""])[:3]
+        if what not in list(What):
+            raise Unusable(
+                N_("Write a line like MG images at-signing+48h, not %(name)s."), name=part[:LONGEST_PATTERN]
+            )
+        line = Line(_modality(code), What(what), _timing(What(what), timing))
+        if (line.modality, line.what) in lines:
+            raise Unusable(N_("There are two lines for %(name)s."), name=line.modality)
+        lines[line.modality, line.what] = line
+    return tuple(sorted(lines.values(), key=lambda line: (line.modality, line.what)))
+
+
+def _timing(what: What, text: str) -> Timing:
+    if text.startswith("+"):
+        raise Unusable(N_("A delay begins at a moment: choose at once or at signing with it."))
+    try:
+        timing = Timing.read(text)
+    except ValueError:
+        raise Unusable(
+            N_("Give a delay in whole hours or days, at most %(days)s days."), days=LONGEST_DELAY.days
+        ) from None
+    if what is What.REPORT and timing.when is not When.AT_SIGNING:
+        raise Unusable(N_("No report is released before it is signed."))
+    return timing
 
 
 def write(value: Any) -> str:
