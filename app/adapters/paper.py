@@ -7,8 +7,7 @@ staff member's, and what it needs comes as plain values. Everything is escaped.
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -20,10 +19,17 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
 
+from app.adapters import formatted
+from app.domain.formatting import direction as direction
+
 _ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = _ROOT / "templates" / "print"
 TRANSLATIONS = _ROOT / "app" / "translations"
 INK = "#1a1a1a"
+# Labels of label printers, width and height in mm: 62 mm endless roll, and 4 × 6 inches.
+LABELS = {"62x100": (62, 100), "102x152": (102, 152)}
+DOT_MM = 25.4 / 300  # of a label printer
+SMALLEST_DOTS = 4  # of a QR module: 0.34 mm
 
 
 class PaperTemplates:
@@ -34,14 +40,22 @@ class PaperTemplates:
         self._translations = translations
         self._environment = lru_cache(maxsize=32)(self._make_environment)
 
-    def html(self, name: str, *, language: str, **context: object) -> str:
-        """The template ``name`` (``sheet.html``) in ``language`` (``en``, ``pt_BR``).
+    def html(self, name: str, *, language: str, reader: str = "", **context: object) -> str:
+        """The template ``name`` (``sheet.html``) in ``language`` (``en``, ``pt_BR``), its access block in that of
+        ``reader``, where there is one.
 
         Without a catalogue the page is English throughout: foreign dates in English sentences are a muddle.
         Raises babel.UnknownLocaleError or ValueError for a language that nobody speaks, and jinja2.UndefinedError
         for a context that lacks a value: a gap on paper is found too late.
         """
-        return self._environment(str(Locale.parse(language))).get_template(name).render(context)
+        environment = self._environment(str(Locale.parse(language)))
+
+        def access_block(access: object, site: object) -> Markup:
+            spoken = self._environment(str(Locale.parse(reader))) if reader else environment
+            block = spoken.get_template("access_block.html").render(access=access, site=site)
+            return Markup(block)  # noqa: S704 -- what a template made: everything in it is escaped
+
+        return environment.get_template(name).render(context, access_block=access_block)
 
     def translator(self, language: str) -> Callable[[str], str]:
         """Texts of ``language`` for what a context brings along."""
@@ -66,15 +80,18 @@ class PaperTemplates:
             lang=str(locale).replace("_", "-"),
             dir=locale.text_direction,
             paper_size=paper_size,
+            labels=LABELS,
         )
         environment.filters.update(
             day=_day,
             moment=_moment,
             direction=direction,
-            paragraphs=paragraphs,
+            formatted=formatted.html,
             colour=colour,
+            apart=apart,
             css=css_text,
             page_counters=page_counters,
+            whole_dots=whole_dots,
         )
         return environment
 
@@ -93,20 +110,6 @@ def _moment(context: Context, moment: datetime) -> str:
     return f"{format_date(moment.date(), 'long', locale=locale)}, {clock}"
 
 
-def direction(text: str) -> str:
-    """``rtl`` or ``ltr``: that of the first letter that has one (Unicode Bidirectional Algorithm, rule P2)."""
-    for character in text:
-        kind = unicodedata.bidirectional(character)
-        if kind in ("L", "R", "AL"):
-            return "ltr" if kind == "L" else "rtl"
-    return "ltr"
-
-
-def paragraphs(text: str) -> list[str]:
-    """What stands between empty lines; single line breaks stay within."""
-    return [piece.strip("\n") for piece in re.split(r"\n\s*\n", text.replace("\r\n", "\n")) if piece.strip()]
-
-
 def colour(value: str) -> str:
     """``#rrggbb``, or ink: nothing else reaches the stylesheet."""
     return value if re.fullmatch(r"#[0-9a-fA-F]{6}", value) else INK
@@ -116,12 +119,29 @@ def paper_size(value: str) -> str:
     return "letter" if value.lower() == "letter" else "A4"
 
 
+def whole_dots(modules: int, room_mm: float) -> float:
+    """The side in mm of a QR code of ``modules`` in ``room_mm``: each of as many whole dots of a label printer as fit,
+    so that none is broader than its neighbour. Raises ValueError where it would be too small to be read."""
+    dots = int(room_mm / modules / DOT_MM)
+    if dots < SMALLEST_DOTS:
+        raise ValueError(f"{modules} modules don't fit into {room_mm} mm")
+    return round(modules * dots * DOT_MM, 3)
+
+
 def css_text(text: str) -> Markup:
     """``text`` as a CSS string. In a style element HTML's escapes don't count, so every odd sign becomes CSS's."""
     safe = "".join(
         sign if sign.isascii() and (sign.isalnum() or sign == " ") else f"\\{ord(sign):x} " for sign in text
     )
     return Markup(f'"{safe}"')  # noqa: S704 -- letters, digits, spaces and backslashes only
+
+
+def apart(texts: Iterable[str]) -> str:
+    """Pieces of several directions in one line, none of which moves its neighbours (UAX #9, isolates X5c, X6a)."""
+    pieces = list(texts)
+    if any(direction(piece) == "rtl" for piece in pieces):
+        pieces = [f"\u2068{piece}\u2069" for piece in pieces]
+    return " · ".join(pieces)
 
 
 def page_counters(text: str) -> Markup:

@@ -5,7 +5,9 @@ Refuses what no installed font shows: an empty box in place of a name is found t
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from datetime import date, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,9 +15,13 @@ from app.adapters import fonts, logo, qr
 from app.domain.dicom import parse_person_name
 from app.domain.grants import Policy
 from app.domain.modality import examination
-from app.models import Study
+from app.domain.report import Section
+from app.models import Grant, Report, Study
 from app.services.grants import Paper
 from app.services.site import PAPERS, SiteFacts
+
+# Of a code that opens many: those that its sheet names, each in a line.
+MOST_LISTED = 8
 
 
 class GlyphsMissing(Exception):
@@ -63,8 +69,47 @@ def examined(study: Study, translate: Callable[[str], str]) -> dict[str, Any]:
     }
 
 
+def opened(grant: Grant, translate: Callable[[str], str]) -> dict[str, Any] | None:
+    """What a code opens that opens more than one study, newest first; whose each is, where they are of several people.
+    None for a code of one study. Raises GlyphsMissing."""
+    if len(grant.studies) < 2:
+        return None
+    in_order = sorted(grant.studies, key=lambda study: (study.study_date or date.min, study.id), reverse=True)
+    whose = {study.id: patient(study)["name"] for study in in_order}
+    is_of_several = len({(study.patient_id, whose[study.id]) for study in in_order}) > 1
+    shown = in_order[:MOST_LISTED]
+    return {
+        "studies": [examined(study, translate) | {"whose": whose[study.id]} for study in shown],
+        "is_of_several": is_of_several,
+        "left_out": len(in_order) - len(shown),
+    }
+
+
+def report(
+    report: Report, *, signed_at: datetime | None, replaces: date | None, base_url: str
+) -> dict[str, Any]:
+    """What was written. ``signed_at`` in the clinic's time zone; ``replaces``: the day of the version before it."""
+    return {
+        "headings": headings(report.headings or ""),
+        **{section.value: getattr(report, section.value) or "" for section in Section},
+        "signed_by": report.signed_name,
+        "signed_at": signed_at,
+        "version": report.version or 1,
+        "reason": report.reason or "",
+        "replaces": replaces,
+        "verify_at": f"{_typed_address(base_url)}/verify",
+    }
+
+
+def headings(stored: str) -> dict[str, str]:
+    """Headings other than the language's own, by section, as ``Report.headings`` keeps them."""
+    given = json.loads(stored) if stored else {}
+    return {section.value: str(given.get(section.value) or "") for section in Section}
+
+
 def access(paper: Paper, base_url: str, *, with_password: bool) -> dict[str, Any]:
-    """The access block. The password stands there where the policy asks for it, or on demand."""
+    """The access block, and its holder where one was written down. The password stands there where the policy asks
+    for it, or on demand."""
     policy = Policy(paper.grant.policy)
     # "!p" opens the password field of the landing page; the password itself never stands in a QR.
     marker = "!p" if policy.asks_password else ""
@@ -75,6 +120,7 @@ def access(paper: Paper, base_url: str, *, with_password: bool) -> dict[str, Any
         "address": _typed_address(base_url),
         "qr": qr.svg(f"{base_url}/#{paper.code.symbols}{marker}"),
         "expires": paper.grant.expires_at.date() if paper.grant.expires_at else None,
+        "holder": paper.grant.label,
     }
 
 
@@ -86,12 +132,14 @@ def sample_access(base_url: str) -> dict[str, Any]:
         "asks_birth_date": True,
         "address": _typed_address(base_url),
         "qr": qr.svg(base_url),
+        "holder": "",
+        "opened": None,
     }
 
 
-def check(context: dict[str, Any]) -> None:
-    """Raises GlyphsMissing."""
-    if missing := fonts.missing("".join(_texts(context))):
+def check(shown: Any) -> None:
+    """A context, or a whole page. Raises GlyphsMissing."""
+    if missing := fonts.missing("".join(_texts(shown))):
         raise GlyphsMissing(missing)
 
 

@@ -7,9 +7,7 @@ old sheet dies with the print of the new one, and whoever prints has said yes to
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,54 +17,27 @@ from sqlalchemy.orm import Session
 from app.adapters import logo
 from app.adapters.paper import PaperTemplates
 from app.adapters.pdf import Renderer
+from app.adapters.pdf_files import PdfFiles, Place
 from app.config import Settings
 from app.domain.events import Event
-from app.domain.grants import Standing
+from app.domain.grants import Kind, Standing
+from app.domain.report import Copy, Source
 from app.models import Grant, Report, Study
 from app.services import paper_contexts
 from app.services.audit import Audit
 from app.services.grants import Grants, Paper
 from app.services.paper_contexts import GlyphsMissing as GlyphsMissing
-from app.services.site import LANGUAGES, Site, SiteFacts
+from app.services.paper_wishes import Document as Document
+from app.services.paper_wishes import Effect as Effect
+from app.services.paper_wishes import PrintRefused as PrintRefused
+from app.services.paper_wishes import Wish as Wish
+from app.services.report_copies import ReportCopies
+from app.services.site import PAPER_LANGUAGES, Site, SiteFacts
 
+# Whose sheets speak to the patient, or to whoever acts for the patient.
+OF_PATIENTS = (Kind.PATIENT, Kind.GUARDIAN)
 # For what is only looked at, not printed.
 _ANY_MOMENT = datetime(2000, 1, 1, tzinfo=UTC)
-
-
-class Effect(StrEnum):
-    """What printing does to the grant of a study."""
-
-    SAME = "same"  # the code and password that were printed before
-    ISSUES = "issues"  # there is none yet, or it was revoked
-    REISSUES = "reissues"  # a fresh code; the old sheet stops working
-    REFUSED = "refused"  # suspended: staff have to look whose study it is first
-
-
-class PrintRefused(Exception):
-    """Printing now would do what nobody agreed to; ``effect`` says what."""
-
-    def __init__(self, effect: Effect) -> None:
-        super().__init__(effect)
-        self.effect = effect
-
-
-@dataclass(frozen=True)
-class Wish:
-    """How somebody wants it printed. Unknown values fall back to the site's."""
-
-    language: str = ""
-    paper: str = ""
-    with_password: bool = False
-    agreed: Effect = Effect.SAME
-    # Ref of the grant whose sheet was lost: a fresh one takes its place even while it could be printed again. A
-    # name, not a yes, so that the same form sent twice makes one.
-    replaces: str = ""
-
-
-@dataclass(frozen=True)
-class Document:
-    name: str
-    pdf: bytes = field(repr=False)
 
 
 class Papers:
@@ -79,6 +50,7 @@ class Papers:
         site: Site,
         templates: PaperTemplates,
         renderer: Renderer,
+        pdf_files: PdfFiles,
         audit: Audit,
         settings: Settings,
     ) -> None:
@@ -87,8 +59,10 @@ class Papers:
         self._site = site
         self._templates = templates
         self._renderer = renderer
+        self._pdf_files = pdf_files
         self._audit = audit
         self._settings = settings
+        self._copies = ReportCopies(session)
 
     def effect(self, study: Study, *, at: datetime) -> Effect:
         """What printing this study's paper would do now."""
@@ -102,8 +76,31 @@ class Papers:
         return Effect.SAME
 
     def sheet(self, study: Study, wish: Wish, *, at: datetime, actor: str) -> Document:
-        """The access sheet. Raises PrintRefused, GlyphsMissing, Busy, and what rendering raises."""
-        return self._with_access("sheet.html", study, {}, wish, at=at, actor=actor)
+        """The access sheet, or the label that was wished for.
+
+        Raises PrintRefused, GlyphsMissing, Busy, and what rendering raises.
+        """
+        if wish.label:
+            return self.sheets([study], wish, at=at, actor=actor)
+        return self._with_access("sheet.html", study, wish, at=at, actor=actor)
+
+    def sheet_of(self, grant: Grant, wish: Wish, *, at: datetime, actor: str) -> Document | None:
+        """The sheet of a patient's or guardian's grant as it stands, which lists what it opens. None where there is
+        none to print: code and password can't be shown any more, or it opens nothing now, or was given to others.
+
+        Raises GlyphsMissing and what rendering raises.
+        """
+        paper = self._grants.paper(grant, at=at)
+        is_open = grant.standing(at) in (Standing.OPEN, Standing.NOT_YET_RELEASED)
+        if paper is None or not is_open or grant.kind not in OF_PATIENTS or not grant.studies:
+            return None
+        newest = max(grant.studies, key=lambda study: (study.study_date or date.min, study.id))
+        site = self._site.facts()
+        context = self._context(newest, site, wish, at) | {"access": self._access(paper, wish)}
+        pdf = self._render("sheet.html", self._language(wish, site), context)
+        for study in grant.studies:
+            self._keep(study, paper, None, is_fresh=False, event=Event.SHEET_PRINTED, at=at, actor=actor)
+        return Document(_file_name("sheet.html", newest), pdf)
 
     def missing(self, study: Study, wish: Wish) -> list[str]:
         """The characters of a study's sheet that no font has."""
@@ -114,7 +111,7 @@ class Papers:
         return []
 
     def sheets(self, studies: Sequence[Study], wish: Wish, *, at: datetime, actor: str) -> Document:
-        """Their access sheets in one file, each on a page of its own, in this order; all of them or none.
+        """Their access sheets, or labels, in one file, each on a page of its own, in this order; all or none.
 
         Raises as ``sheet`` does.
         """
@@ -133,15 +130,20 @@ class Papers:
         context = {
             "site": contexts[0]["site"] | ({"logo_mm": logo.size_mm(site.logo)} if site.logo else {}),
             "printed_at": self._local(at),
+            "label": wish.label,
             "sheets": [
                 {"patient": one["patient"], "study": one["study"], "access": self._access(paper, wish)}
                 for one, (paper, _) in zip(contexts, prepared, strict=True)
             ],
         }
-        name = f"sheets-{self._local(at):%Y-%m-%d-%H%M}-{len(studies)}.pdf"
-        document = Document(name, self._render("sheets.html", site, wish, context))
+        kind = "labels" if wish.label else "sheets"
+        name = f"{kind}-{self._local(at):%Y-%m-%d-%H%M}-{len(studies)}.pdf"
+        document = Document(name, self._render(f"{kind}.html", self._language(wish, site), context))
+        more = {"kind": "label"} if wish.label else {}
         for study, grant, (paper, is_fresh) in zip(studies, before, prepared, strict=True):
-            self._keep(study, paper, grant, is_fresh=is_fresh, event=Event.SHEET_PRINTED, at=at, actor=actor)
+            self._keep(
+                study, paper, grant, is_fresh=is_fresh, event=Event.SHEET_PRINTED, at=at, actor=actor, **more
+            )
         return document
 
     def sample(self, site: SiteFacts, *, at: datetime) -> Document:
@@ -163,24 +165,83 @@ class Papers:
             "expires": self._local(at + self._grants.life).date()
         }
         context = self._context(nobody, site, wish, at) | {"access": access, "sample": True}
-        return Document("sample.pdf", self._render("sheet.html", site, wish, context))
+        return Document("sample.pdf", self._render("sheet.html", site.language, context))
 
     def report(self, study: Study, report: Report, wish: Wish, *, at: datetime, actor: str) -> Document:
-        """The signed report with the access block on its first page. Raises as ``sheet`` does."""
-        more = {"report": self._report(report)}
-        return self._with_access("report.html", study, more, wish, at=at, actor=actor)
+        """The signed report in its own language, with the access block in the patient's on its first page.
 
-    def _with_access(
-        self, template: str, study: Study, more: dict[str, Any], wish: Wish, *, at: datetime, actor: str
-    ) -> Document:
+        Raises as ``sheet`` does.
+        """
+        site = self._site.facts()
+        before = self._grants.current(study)
+        paper, is_fresh = self._paper(study, before, wish, at=at)
+        more = {"access": self._access(paper, wish), "printed_at": self._local(at)}
+        if report.source == Source.BROUGHT:
+            pdf = self._stamped(study, report, wish, self._context(study, site, wish, at) | more)
+        else:
+            context = self._report_context(study, report, site, wish.paper) | more
+            pdf = self._render(
+                "report.html", self._report_language(report, site), context, reader=self._language(wish, site)
+            )
+        digest = self._copies.note(report, pdf, Copy.PRINTED, at=at)
+        self._keep(
+            study,
+            paper,
+            before,
+            is_fresh=is_fresh,
+            event=Event.REPORT_PRINTED,
+            at=at,
+            actor=actor,
+            sha256=digest,
+        )
+        return Document(_file_name("report.html", study), pdf)
+
+    def _stamped(self, study: Study, report: Report, wish: Wish, context: dict[str, Any]) -> bytes:
+        """A report that was made elsewhere with the access block in the patient's language: on a page of its own (the
+        sheet), or where it is wished for and there is room, in a corner of its first page."""
+        file = self._copies.file(report)
+        assert file is not None, f"the PDF of report {report.id} of study {study.id} is gone"
+        language = self._language(wish, self._site.facts())
+        if wish.place is Place.CORNER:
+            block = self._render("access_corner.html", language, context)
+            if (pdf := self._pdf_files.stamp(file.pdf, block, Place.CORNER)) is not None:
+                return pdf
+        place = Place.END if wish.place is Place.END else Place.FRONT
+        pdf = self._pdf_files.stamp(file.pdf, self._render("sheet.html", language, context), place)
+        assert pdf is not None
+        return pdf
+
+    def signed_pdf(self, study: Study, report: Report, *, at: datetime) -> bytes:  # noqa: ARG002
+        """A written report as it stands or would stand once signed, in its own language, without access block: what
+        is signed, what the archive and a download get. The database need not know ``report`` yet.
+
+        The same report becomes the same bytes, whenever: ``at`` doesn't stand on it. Raises GlyphsMissing and what
+        rendering raises.
+        """
+        site = self._site.facts()
+        context = self._report_context(study, report, site, "") | {"access": None, "printed_at": None}
+        return self._render("report.html", self._report_language(report, site), context)
+
+    def report_for_patient(self, study: Study, report: Report, *, language: str, at: datetime) -> Document:  # noqa: ARG002
+        """The signed report without the access block: a file that is passed on must not carry the key.
+
+        As it was signed, byte for byte, where that is kept. Raises GlyphsMissing and what rendering raises.
+        """
+        file = self._copies.file(report)
+        pdf = file.pdf if file else self.signed_pdf(study, report, at=at)
+        self._copies.note(report, pdf, Copy.DOWNLOAD, at=at)
+        return Document(_file_name("report.html", study), pdf)
+
+    def _with_access(self, template: str, study: Study, wish: Wish, *, at: datetime, actor: str) -> Document:
         """Hash and render first, write after: neither may hold a write lock."""
         site = self._site.facts()
         before = self._grants.current(study)
         paper, is_fresh = self._paper(study, before, wish, at=at)
-        context = self._context(study, site, wish, at) | {"access": self._access(paper, wish)} | more
-        document = Document(_file_name(template, study), self._render(template, site, wish, context))
-        event = Event.REPORT_PRINTED if more else Event.SHEET_PRINTED
-        self._keep(study, paper, before, is_fresh=is_fresh, event=event, at=at, actor=actor)
+        context = self._context(study, site, wish, at) | {"access": self._access(paper, wish)}
+        document = Document(
+            _file_name(template, study), self._render(template, self._language(wish, site), context)
+        )
+        self._keep(study, paper, before, is_fresh=is_fresh, event=Event.SHEET_PRINTED, at=at, actor=actor)
         return document
 
     def _keep(
@@ -193,23 +254,14 @@ class Papers:
         event: Event,
         at: datetime,
         actor: str,
+        **details: str,
     ) -> None:
         if is_fresh:
             self._grants.keep(paper, at=at, actor=actor, replaces=before)
         paper.grant.printed_at = at
         self._audit.within(
-            self._session, event, at=at, actor=actor, grant_id=paper.grant.id, study_id=study.id
+            self._session, event, at=at, actor=actor, grant_id=paper.grant.id, study_id=study.id, **details
         )
-
-    def report_for_patient(self, study: Study, report: Report, *, language: str, at: datetime) -> Document:
-        """The signed report without the access block: a file that is passed on must not carry the key.
-
-        Raises GlyphsMissing and what rendering raises.
-        """
-        site = self._site.facts()
-        wish = Wish(language=language)
-        context = self._context(study, site, wish, at) | {"access": None, "report": self._report(report)}
-        return Document(_file_name("report.html", study), self._render("report.html", site, wish, context))
 
     def _paper(self, study: Study, before: Grant | None, wish: Wish, *, at: datetime) -> tuple[Paper, bool]:
         """What the print shows, and whether it is fresh and has to be written. Raises PrintRefused."""
@@ -226,25 +278,47 @@ class Papers:
 
     def _context(self, study: Study, site: SiteFacts, wish: Wish, at: datetime) -> dict[str, Any]:
         """Raises GlyphsMissing."""
-        translate = self._templates.translator(self._language(wish, site))
-        return {
-            "site": paper_contexts.letterhead(site, wish.paper),
-            "patient": paper_contexts.patient(study),
-            "study": paper_contexts.examined(study, translate),
-            "printed_at": self._local(at),
+        return self._facts(study, site, wish.paper, self._language(wish, site)) | {
+            "printed_at": self._local(at)
         }
 
+    def _facts(self, study: Study, site: SiteFacts, paper: str, language: str) -> dict[str, Any]:
+        return {
+            "site": paper_contexts.letterhead(site, paper),
+            "patient": paper_contexts.patient(study),
+            "study": paper_contexts.examined(study, self._templates.translator(language)),
+        }
+
+    def _report_context(self, study: Study, report: Report, site: SiteFacts, paper: str) -> dict[str, Any]:
+        """Raises GlyphsMissing."""
+        signed_at = self._local(report.signed_at) if report.signed_at else None
+        written = paper_contexts.report(
+            report,
+            signed_at=signed_at,
+            replaces=self._replaced_on(study, report),
+            base_url=self._settings.base_url,
+        )
+        return self._facts(study, site, paper, self._report_language(report, site)) | {"report": written}
+
     def _access(self, paper: Paper, wish: Wish) -> dict[str, Any]:
-        return paper_contexts.access(paper, self._settings.base_url, with_password=wish.with_password)
+        """Raises GlyphsMissing."""
+        translate = self._templates.translator(self._language(wish, self._site.facts()))
+        return paper_contexts.access(paper, self._settings.base_url, with_password=wish.with_password) | {
+            "opened": paper_contexts.opened(paper.grant, translate)
+        }
 
     @staticmethod
     def _language(wish: Wish, site: SiteFacts) -> str:
-        return wish.language if wish.language in LANGUAGES else site.language
+        return wish.language if wish.language in PAPER_LANGUAGES else site.language
 
-    def _replaced_on(self, report: Report) -> date | None:
+    @staticmethod
+    def _report_language(report: Report, site: SiteFacts) -> str:
+        return report.language if report.language in PAPER_LANGUAGES else site.language
+
+    def _replaced_on(self, study: Study, report: Report) -> date | None:
         """When the version was signed that ``report`` amends."""
         before = select(Report.signed_at).where(
-            Report.study_id == report.study_id, Report.version == report.version - 1
+            Report.study_id == study.id, Report.version == report.version - 1
         )
         signed_at = self._session.scalar(before)
         return self._local(signed_at).date() if signed_at else None
@@ -252,20 +326,10 @@ class Papers:
     def _local(self, moment: datetime) -> datetime:
         return moment.astimezone(ZoneInfo(self._settings.time_zone))
 
-    def _report(self, report: Report) -> dict[str, Any]:
-        return {
-            "findings": report.findings,
-            "impression": report.impression,
-            "signed_by": report.signed_name,
-            "signed_at": self._local(report.signed_at) if report.signed_at else None,
-            "version": report.version,
-            "reason": report.reason,
-            "replaces": self._replaced_on(report),
-        }
-
-    def _render(self, template: str, site: SiteFacts, wish: Wish, context: dict[str, Any]) -> bytes:
-        paper_contexts.check(context)
-        html = self._templates.html(template, language=self._language(wish, site), **context)
+    def _render(self, template: str, language: str, context: dict[str, Any], *, reader: str = "") -> bytes:
+        """Raises GlyphsMissing, for what the catalogue says as for what was brought along."""
+        html = self._templates.html(template, language=language, reader=reader, **context)
+        paper_contexts.check(html)
         return self._renderer.render(html)
 
 

@@ -22,6 +22,9 @@ from app.services.site_rows import Unusable as Unusable
 
 PAPERS = ("A4", "Letter")
 LANGUAGES = ("en", "es", "fr", "de", "pl", "pt")
+# Patients' pages and paper speak more than letters and staff pages; their catalogues hold these texts alone.
+PATIENT_LANGUAGES = (*LANGUAGES, "ar")
+PAPER_LANGUAGES = (*PATIENT_LANGUAGES, "ja")
 TEXTS = ("name", "address", "phone", "colour", "language", "paper")
 MAX_TEXT = 500
 
@@ -37,6 +40,11 @@ class SiteFacts:
     language: str
     paper: str
     logo: bytes | None = field(repr=False)
+
+    @property
+    def letters_language(self) -> str:
+        """The language of paper, where letters and pages speak it too."""
+        return self.language if self.language in LANGUAGES else "en"
 
     @property
     def logo_version(self) -> str:
@@ -138,8 +146,8 @@ def _checked(name: str, text: str) -> str:
         raise Unusable(N_("Patients need the clinic's name and phone."))
     if name == "colour" and not re.fullmatch(r"#[0-9a-fA-F]{6}", text):
         raise Unusable(N_("A colour is written like #0b5c8a."))
-    if name == "language" and text not in LANGUAGES:
-        raise Unusable(N_("The languages are %(names)s."), names=", ".join(LANGUAGES))
+    if name == "language" and text not in PAPER_LANGUAGES:
+        raise Unusable(N_("The languages are %(names)s."), names=", ".join(PAPER_LANGUAGES))
     if name == "paper" and text not in PAPERS:
         raise Unusable(N_("The paper sizes are %(names)s."), names=", ".join(PAPERS))
     return text

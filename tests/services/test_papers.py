@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import subprocess
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
 from app.adapters import fonts
 from app.adapters.pdf import Renderer, RenderingFailed
+from app.domain.grants import Kind
 from app.models import Study
 from app.services.grants import Paper
 from app.services.papers import Document, Effect, GlyphsMissing, PrintRefused, Wish
 from app.services.proof import Outcome
 from app.services.reports import Text
 from app.wiring import Services
-from tests.services.test_reports import TEXT, person, sign
+from tests.services.test_reports import TEXT, person
+from tests.services.test_reports import sign_rendered as sign
 from tests.support.clock import Clock
 from tests.support.factories import claim, events, fresh_clinic, study_in
 
@@ -82,6 +85,70 @@ def test_within_the_window_each_print_is_the_same_code(
     assert services.papers.effect(study, at=clock()) is Effect.SAME
     assert paper.code.grouped in text_of(sheet(services, study), tmp_path)
     assert opens(services, paper) is Outcome.OPENED
+
+
+def test_a_code_of_several_studies_lists_them_newest_first_on_its_sheet(
+    services: Services, clinic: tuple[Study, Paper], tmp_path: Path
+) -> None:
+    first, _ = clinic
+    same = {"patient_id": first.patient_id, "patient_name": first.patient_name}
+    years = [study_in(services, study_date=date(2010 + n, 5, 4), **same) for n in range(10)]
+    paper = services.grants.issue(years, at=services.clock(), actor="staff:anna")
+    services.session.commit()
+
+    grant = services.grants.by_id(paper.grant.id)
+    document = services.papers.sheet_of(grant, Wish(), at=services.clock(), actor="staff:anna")
+    services.session.commit()
+
+    assert document is not None
+    printed = text_of(document, tmp_path)
+    assert paper.code.grouped in printed
+    assert printed.count("Erika Muster") == 1
+    assert [f"May 4, {year}" in printed for year in range(2019, 2009, -1)] == [True] * 8 + [False] * 2
+    assert "once you have entered the code: 2" in printed
+    assert grant.printed_at == services.clock()
+    assert events(services)[-10:] == ["sheet:printed"] * 10
+    # Printing from the page of one of them is the same sheet.
+    assert "once you have entered the code: 2" in text_of(sheet(services, years[0]), tmp_path)
+
+
+def test_a_guardians_sheet_says_for_whom_it_is_and_whose_each_study_is(
+    services: Services, clinic: tuple[Study, Paper], tmp_path: Path
+) -> None:
+    first, _ = clinic
+    other = study_in(services, patient_name="Muster^Jonas", birth_date_text="20190101")
+    paper = services.grants.prepare(
+        [first, other], at=services.clock(), kind=Kind.GUARDIAN, label="Dr Ada Muster (mother)"
+    )
+    services.grants.keep(paper, at=services.clock(), actor="staff:anna")
+    services.session.commit()
+
+    grant = services.grants.by_id(paper.grant.id)
+    document = services.papers.sheet_of(grant, Wish(), at=services.clock(), actor="staff:anna")
+
+    assert document is not None
+    printed = text_of(document, tmp_path)
+    assert "For Dr Ada Muster (mother)" in printed
+    assert printed.count("Erika Muster") == printed.count("Jonas Muster") == 1
+    assert paper.password.grouped in printed  # they have no birth date in common
+    assert first.patient_id not in printed
+
+
+def test_a_sheet_of_a_grant_is_printed_only_while_it_opens_and_can_be_shown(
+    services: Services, clinic: tuple[Study, Paper], clock: Clock
+) -> None:
+    study, paper = clinic
+    wish = Wish()
+    grant = services.grants.by_id(paper.grant.id)
+    assert services.papers.sheet_of(grant, wish, at=clock(), actor="staff:anna") is not None
+
+    services.grants.suspend(study, "mixed up", at=clock(), actor="test")
+    assert services.papers.sheet_of(grant, wish, at=clock(), actor="staff:anna") is None
+    services.grants.confirm(grant, at=clock(), actor="test")
+    doctors = services.grants.prepare([study], at=clock(), kind=Kind.PHYSICIAN, label="Dr Weber")
+    services.grants.keep(doctors, at=clock(), actor="staff:anna")
+    assert services.papers.sheet_of(doctors.grant, wish, at=clock(), actor="staff:anna") is None
+    assert services.papers.sheet_of(grant, wish, at=clock() + timedelta(days=15), actor="staff:anna") is None
 
 
 def test_after_the_window_nothing_is_printed_until_somebody_agrees(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import zxingcpp
 from PIL import Image
@@ -16,16 +17,22 @@ def pages(pdf: bytes, *, dpi: int = 150) -> list[Image.Image]:
         folder = Path(name)
         (folder / "paper.pdf").write_bytes(pdf)
         subprocess.run(
-            ["pdftoppm", "-r", str(dpi), "-png", folder / "paper.pdf", folder / "page"], check=True
+            ["pdftoppm", "-cropbox", "-r", str(dpi), "-png", folder / "paper.pdf", folder / "page"],
+            check=True,
         )
         return [Image.open(file).copy() for file in sorted(folder.glob("page*.png"))]
 
 
 def scan(page: Image.Image) -> str:
     """What a phone's camera finds in the QR of a page."""
-    (found,) = zxingcpp.read_barcodes(page, formats=zxingcpp.BarcodeFormat.QRCode)
+    (found,) = codes(page)
     text: str = found.text
     return text
+
+
+def codes(page: Image.Image) -> list[Any]:
+    """All QR codes of a page, with where they stand (``position``, in dots)."""
+    return list(zxingcpp.read_barcodes(page, formats=zxingcpp.BarcodeFormat.QRCode))
 
 
 def text(pdf: bytes) -> str:

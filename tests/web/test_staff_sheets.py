@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+
+import pikepdf
 import pytest
 from werkzeug.datastructures import MultiDict
 
 from app.domain.staff import Role
+from app.models import AuditEvent
 from tests.support.clock import Clock
-from tests.support.factories import events, study_in
+from tests.support.factories import events, rows, study_in
 from tests.support.paper import text
 from tests.support.portal import Portal
 from tests.web.test_staff_study import PASSWORD, signed_in
@@ -87,3 +91,27 @@ def test_without_studies_there_is_nothing_to_print(desk: Portal) -> None:
 def test_who_may_not_print_finds_nothing(portal: Portal) -> None:
     signed_in(portal, Role.VIEWER)
     assert post(portal, [portal.study_id]).status_code == 404
+
+
+def test_the_sheets_of_a_day_come_as_labels_too(desk: Portal) -> None:
+    second = another(desk, patient_name="Moreno^Ana")
+
+    answer = post(desk, [second, desk.study_id], paper="62x100")
+
+    assert answer.mimetype == "application/pdf"
+    with pikepdf.open(BytesIO(answer.data)) as file:
+        assert [round(float(leaf.mediabox[2]) / 72 * 25.4) for leaf in file.pages] == [62, 62]
+    details = [event.details for event in rows(desk.services, AuditEvent) if event.event == "sheet:printed"]
+    assert details == [{"kind": "label"}] * 2
+
+
+def test_a_label_is_printed_from_the_page_of_a_study(desk: Portal) -> None:
+    page = desk.get(f"/staff/study/{desk.study_id}").text
+    assert page.count('name="label"') == 2 and '<option value="ar" lang="ar">' in page
+
+    answer = desk.post(f"/staff/study/{desk.study_id}/sheet", label="102x152", language="ar")
+    assert (answer.status_code, answer.mimetype) == (200, "application/pdf")
+    with pikepdf.open(BytesIO(answer.data)) as file:
+        assert str(file.Root.Lang) == "ar" and len(file.pages) == 1
+    odd = desk.post(f"/staff/study/{desk.study_id}/sheet", label="9x9")
+    assert "How to see the images" in text(odd.data)  # a size that is none is a sheet

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from flask import abort, make_response, request
 from flask.typing import ResponseReturnValue
 
+from app.adapters.paper import LABELS
 from app.adapters.pdf import RenderersBusy, RenderingFailed, RenderingTookTooLong
+from app.adapters.pdf_files import Place
 from app.domain.staff import Act
 from app.models import Study
 from app.services.papers import Document, Effect, GlyphsMissing, PrintRefused, Wish
@@ -43,13 +45,15 @@ def print_report(study_id: int) -> ResponseReturnValue:
 
 def _print(study: Study, make: Callable[[Wish], Document]) -> ResponseReturnValue:
     """The PDF in the browser's own viewer, or this study's page saying why there is none."""
-    agreed = request.form.get("agreed", "")
+    agreed, label, place = (request.form.get(name, "") for name in ("agreed", "label", "place"))
     wish = Wish(
         language=request.form.get("language", ""),
         paper=request.form.get("paper", ""),
         with_password=bool(request.form.get("with_password")),
         agreed=Effect(agreed) if agreed in list(Effect) else Effect.SAME,
         replaces=request.form.get("replaces", "")[:16],
+        label=label if label in LABELS else "",
+        place=Place(place) if place in list(Place) else Place.FRONT,
     )
     try:
         document = make(wish)

@@ -6,12 +6,13 @@ from flask import Blueprint, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
+from app.adapters.paper import LABELS
 from app.adapters.pdf import RenderersBusy, RenderingFailed
 from app.domain.staff import Act
 from app.models import Study
 from app.services.papers import Effect, GlyphsMissing, PrintRefused, Wish
 from app.services.sheets import LONGEST, MOST, Plan
-from app.services.site import LANGUAGES, PAPERS
+from app.services.site import PAPER_LANGUAGES, PAPERS
 from app.web import access, i18n, study_texts
 from app.web.access import Who, allow
 from app.web.context import services
@@ -24,13 +25,14 @@ blueprint = Blueprint("staff_sheets", __name__, url_prefix="/staff/sheets")
 @allow(Who.STAFF, Act.PRINT)
 def print_many() -> ResponseReturnValue:
     """``study`` (repeated) in the order of printing, or ``day=today`` for those of today that weren't printed yet;
-    ``agreed=reissues`` once somebody has agreed to new codes."""
-    agreed = request.form.get("agreed", "")
+    ``agreed=reissues`` once somebody has agreed to new codes. ``paper`` may be a label's size."""
+    agreed, paper = request.form.get("agreed", ""), request.form.get("paper", "")
     wish = Wish(
         language=request.form.get("language", ""),
-        paper=request.form.get("paper", ""),
+        paper=paper,
         with_password=bool(request.form.get("with_password")),
         agreed=Effect.REISSUES if agreed == Effect.REISSUES else Effect.SAME,
+        label=paper if paper in LABELS else "",
     )
     now, is_day = services().clock(), request.form.get("day") == "today"
     studies = services().sheets.of_day(now) if is_day else _wanted()
@@ -78,7 +80,7 @@ def _ask(plan: Plan, wish: Wish, *, is_day: bool, problem: str = "", status: int
         is_day=is_day,
         most=MOST,
         problem=problem,
-        languages=[(code, i18n.own_name(code)) for code in LANGUAGES],
+        languages=[(code, i18n.own_name(code)) for code in PAPER_LANGUAGES],
         papers=PAPERS,
         site=site,
         open_archives=services().archives.open_ones(),
