@@ -15,10 +15,11 @@ from werkzeug.wrappers import Response
 from app.adapters.orthanc import ArchiveUnreachable
 from app.config import ArchiveSettings
 from app.domain import viewers
+from app.domain.looks import Size, Window
 from app.domain.study import GateState
 from app.models import Study
 from app.services.look import NotRenderable
-from app.web import study_texts
+from app.web import look_texts, study_texts
 from app.web.context import archive_of, services
 
 
@@ -54,6 +55,17 @@ def suits_viewer(study: Study) -> bool:
     """Whether the configured viewer is any good on this screen; otherwise the light look is."""
     chosen = viewers.VIEWERS[archive_settings(study).viewer]
     return not is_narrow() or chosen.narrow is not None
+
+
+def ways(study: Study) -> dict[str, Any]:
+    """The viewer beside the light look: what it is called, whether it comes first on this screen, and whether it is
+    any good on a narrow one (no page knows how wide it will be)."""
+    chosen = viewers.VIEWERS[archive_settings(study).viewer]
+    return {
+        "viewer": chosen.label,
+        "viewer_first": suits_viewer(study),
+        "viewer_when_narrow": chosen.narrow is not None,
+    }
 
 
 def to_viewer(study: Study, token: str) -> Response:
@@ -94,9 +106,13 @@ def look_context(study: Study, place: Place) -> dict[str, Any] | None:
     )
     if current is None and first is not None:
         return None
+    if current is not None:
+        shown = listed[current["series_number"] - 1]
+        window = look_texts.window_named(request.args.get("window"), shown.pixels.windows)
+        current = look_texts.describe(current, shown, window, base=place.look_url)
     return {
         "study": study_texts.describe(study),
-        "series": [study_texts.describe_series(series) for series in listed],
+        "series": [look_texts.describe_series(series, base=place.look_url) for series in listed],
         "current": current,
         "place": place,
     }
@@ -107,11 +123,16 @@ def look_page(context: dict[str, Any]) -> str:
 
 
 def picture(study: Study, series: int, number: int) -> ResponseReturnValue:
-    """One picture of the light look, as JPEG or PNG."""
+    """One picture of the light look, as JPEG or PNG. Its size and window are names from closed lists."""
     if study.deleted_at is not None:
         abort(404)
     try:
-        found = services().look.picture(archive_of(study), study, series, number)
+        size = Size(request.args.get("size", Size.MEDIUM))
+        window = Window(request.args.get("window", Window.MADE))
+    except ValueError:
+        abort(404)
+    try:
+        found = services().look.picture(archive_of(study), study, series, number, size=size, window=window)
     except ArchiveUnreachable:
         return Response(status=503, headers={"Retry-After": "5"})
     except NotRenderable:
