@@ -13,13 +13,14 @@ from app.wiring import Clock, utc_now
 def create_public_app(settings: Settings, *, clock: Clock = utc_now) -> Flask:
     """The door for people. Raises SettingsError."""
     from app import web
-    from app.web import access, bodies, csrf, errors, headers, hosts, i18n, origins, pages
+    from app.web import access, assets, bodies, csrf, errors, headers, hosts, i18n, origins, pages
 
     app = Flask("app", template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "static"))
     # The router's own redirects would name the host that the request claims: there are none.
     app.url_map.strict_slashes = app.url_map.merge_slashes = False
     wiring.wire(app, settings, processes=settings.public_workers, clock=clock)
     origins.init(app, settings)
+    assets.init(app)  # the last to touch an answer
     bodies.init(app)  # before the CSRF check reads the form
     csrf.init(app, settings)
     i18n.init(app, settings.default_language, settings.time_zone, pages.wanted_languages)

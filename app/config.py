@@ -50,6 +50,7 @@ class ArchiveSettings:
     gate_password: str = field(repr=False)
     viewer: str  # a key of domain.viewers.VIEWERS
     server_id: str = ""  # what its plugin calls itself; empty: not checked
+    explorer: bool = False  # whether staff are offered its Orthanc Explorer 2, at ui/app/
 
     @property
     def public_origin(self) -> str:
@@ -105,6 +106,7 @@ class Settings:
             Kind.PHYSICIAN: self.policy_physician,
             Kind.DELEGATE: self.policy_delegate,
             Kind.LINK: self.policy_delegate,
+            Kind.GROUP: Policy.PASSWORD,  # studies of many people: there is no birth date to ask for
         }[kind]
 
     @property
@@ -244,6 +246,8 @@ def _read_archive(env: Env, name: str) -> ArchiveSettings:
             viewer=env.str("VIEWER", "stone"),
             # what its Authorization plugin calls itself (WebServiceIdentifier); sent and different: refused
             server_id=env.str("SERVER_ID", ""),
+            # whether it has Orthanc Explorer 2 (at PUBLIC_URL/ui/app/), so that staff get a button that opens it
+            explorer=env.bool("EXPLORER", False),
         )
 
 

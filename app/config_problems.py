@@ -111,6 +111,13 @@ def _archives(settings: Settings) -> list[str]:
     found = []
     if len({archive.gate_username for archive in settings.archives}) < len(settings.archives):
         found.append("Each archive needs a STUDYKEY_ARCHIVE_…_GATE_USERNAME of its own.")
+    if not _is_this_machine(settings.internal_host):
+        found += [
+            f"STUDYKEY_INTERNAL_HOST lets other machines ask at the internal door, so STUDYKEY_ARCHIVE_"
+            f"{archive.name.upper()}_GATE_PASSWORD needs {MIN_SECRET_LENGTH} characters or more."
+            for archive in settings.archives
+            if len(archive.gate_password) < MIN_SECRET_LENGTH
+        ]
     for archive in settings.archives:
         if archive.viewer not in VIEWERS:
             known = ", ".join(VIEWERS)
@@ -172,6 +179,14 @@ def is_private(host: str) -> bool:
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
         address = address.ipv4_mapped
     return any(address in network for network in _PRIVATE_NETWORKS if network.version == address.version)
+
+
+def _is_this_machine(host: str) -> bool:
+    """Whether a door that listens there is out of other machines' reach."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _host(url: str) -> str:

@@ -25,8 +25,10 @@ from app.adapters.mail import Mail
 from app.adapters.orthanc import Orthanc
 from app.adapters.paper import PaperTemplates
 from app.adapters.pdf import Renderer
+from app.adapters.pdf_files import PdfFiles
 from app.config import ROOT, Settings, SettingsError
 from app.models import db
+from app.services.announcements import Announcements
 from app.services.archives import Archives
 from app.services.audit import Audit
 from app.services.audit_search import AuditSearch
@@ -34,21 +36,36 @@ from app.services.audit_trail import AuditTrail
 from app.services.audit_verification import AuditVerification
 from app.services.authorization import Authorization
 from app.services.backup import Backup
+from app.services.bringing import Bringing
 from app.services.condition import Condition
+from app.services.deliveries import Deliveries
+from app.services.downloads import Downloads
 from app.services.follower import Follower
+from app.services.giving_on import GivingOn
 from app.services.grants import Grants
 from app.services.ingestion import Ingestion
 from app.services.keys import Keys
 from app.services.leases import Leases
 from app.services.limits import Limits
 from app.services.look import Look
+from app.services.member_openings import MemberOpenings
+from app.services.openings import Openings
 from app.services.orthanc_mail import OrthancMail
 from app.services.papers import Papers
 from app.services.patience import Patience
+from app.services.previews import Previews
 from app.services.profiles import Profiles
 from app.services.proof import Proof
 from app.services.purge import Purge
+from app.services.release import Releases
+from app.services.report_copies import ReportCopies
+from app.services.report_downloads import ReportDownloads
+from app.services.report_reading import ReportReading
+from app.services.report_templates import ReportTemplates
 from app.services.reports import Reports
+from app.services.rule_list import RuleList
+from app.services.rule_papers import RulePapers
+from app.services.rule_preview import RulePreview
 from app.services.rules import SiteRules
 from app.services.search_words import SearchWords
 from app.services.second_factor import SecondFactor
@@ -64,8 +81,12 @@ from app.services.staff_passwords import StaffPasswords
 from app.services.staff_proof import StaffProof
 from app.services.staff_sessions import StaffSessions
 from app.services.staff_tokens import StaffTokens
+from app.services.tag_matching import TagMatching
+from app.services.tag_rules import TagRules
+from app.services.text_blocks import TextBlocks
 from app.services.timeline import Timeline
 from app.services.token_facts import TokenFacts
+from app.services.verification import Verification
 from app.services.visits import Visits
 from app.services.worklist import Worklist
 
@@ -96,6 +117,8 @@ class Services:
     purge: Purge
     archives: Archives
     grants: Grants
+    giving_on: GivingOn
+    openings: Openings
     ingestion: Ingestion
     limits: Limits
     proof: Proof
@@ -115,14 +138,33 @@ class Services:
     worklist: Worklist
     selection: Selection
     search_words: SearchWords
+    tag_matching: TagMatching
+    tag_rules: TagRules
+    member_openings: MemberOpenings
+    rule_list: RuleList
+    rule_preview: RulePreview
+    rule_papers: RulePapers
+    announcements: Announcements
     timeline: Timeline
     site: Site
     rules: SiteRules
+    releases: Releases
     reports: Reports
+    report_templates: ReportTemplates
+    text_blocks: TextBlocks
+    report_copies: ReportCopies
+    report_downloads: ReportDownloads
+    report_reading: ReportReading
+    downloads: Downloads
+    previews: Previews
+    deliveries: Deliveries
+    verification: Verification
     papers: Papers
     sharing: Sharing
     sheets: Sheets
     renderer: Renderer
+    pdf_files: PdfFiles
+    bringing: Bringing
     leases: Leases
     keys: Keys
     backup: Backup
@@ -137,6 +179,9 @@ class Services:
             self.trail,
             self.purge,
             self.search_words,
+            self.deliveries,
+            self.tag_matching,
+            self.announcements,
             self.settings,
             self.clock,
         )
@@ -174,12 +219,18 @@ def build(settings: Settings, session: Session, engine: Engine, crypto: Crypto, 
     rules = SiteRules(session, audit)
     grants = Grants(session, crypto, audit, settings, rules)
     renderer = Renderer(workers=1)
+    pdf_files = PdfFiles(workers=1)
     mail = Mail(settings.mail, settings.base_url)
     patience = Patience(PATIENCE_SECONDS)
     authorization = Authorization(TokenFacts(engine, settings.answer_memory, patience), crypto, settings)
+    tag_matching = TagMatching(own_session, audit)
     site = Site(session, audit, settings)
-    papers = Papers(session, grants, site, PaperTemplates(), renderer, audit, settings)
+    papers = Papers(session, grants, site, PaperTemplates(), renderer, pdf_files, audit, settings)
     archives = Archives(own_session, orthancs, audit)
+    releases = Releases(session, rules, audit)
+    copies = ReportCopies(session)
+    reports = Reports(session, audit)
+    look = Look(orthancs)
     worklist = Worklist(session)
     second_factor = SecondFactor(own_session, crypto, audit, settings)
     staff_sessions = StaffSessions(own_session, crypto, audit, second_factor)
@@ -199,7 +250,9 @@ def build(settings: Settings, session: Session, engine: Engine, crypto: Crypto, 
         purge=Purge(own_session, audit, trail, settings),
         archives=archives,
         grants=grants,
-        ingestion=Ingestion(session, orthancs, grants, audit, rules),
+        giving_on=GivingOn(session, grants, audit),
+        openings=Openings(session, grants),
+        ingestion=Ingestion(session, orthancs, grants, audit, rules, tag_matching),
         limits=limits,
         proof=Proof(own_session, crypto, audit, limits),
         visits=Visits(own_session, crypto, audit, settings),
@@ -207,7 +260,9 @@ def build(settings: Settings, session: Session, engine: Engine, crypto: Crypto, 
         patience=patience,
         share_tokens=ShareTokens(session, crypto, grants, rules, authorization, settings),
         orthanc_mail=OrthancMail(own_session, mail, audit, settings),
-        look=Look(orthancs),
+        look=look,
+        previews=Previews(orthancs, look),
+        downloads=Downloads(own_session, orthancs, audit, clock),
         staff=staff,
         staff_sessions=staff_sessions,
         second_factor=second_factor,
@@ -218,10 +273,27 @@ def build(settings: Settings, session: Session, engine: Engine, crypto: Crypto, 
         worklist=worklist,
         selection=Selection(worklist, grants),
         search_words=SearchWords(own_session),
+        tag_matching=tag_matching,
+        tag_rules=TagRules(session, grants, tag_matching, audit),
+        rule_list=RuleList(session),
+        rule_preview=RulePreview(session),
+        rule_papers=RulePapers(session, grants, site, PaperTemplates(), renderer, audit, settings),
+        announcements=Announcements(own_session, mail, LetterTemplates(), site, audit, settings),
+        member_openings=MemberOpenings(own_session, crypto, audit),
         timeline=Timeline(session),
         site=site,
         rules=rules,
-        reports=Reports(session, audit),
+        releases=releases,
+        report_copies=copies,
+        report_downloads=ReportDownloads(session, copies, papers, audit),
+        report_reading=ReportReading(session, site, PaperTemplates(), settings),
+        verification=Verification(session, copies),
+        deliveries=Deliveries(
+            session, orthancs, releases, copies, rules, site, PaperTemplates(), audit, settings
+        ),
+        reports=reports,
+        report_templates=ReportTemplates(session, audit),
+        text_blocks=TextBlocks(session, audit),
         papers=papers,
         sharing=Sharing(
             session,
@@ -235,6 +307,8 @@ def build(settings: Settings, session: Session, engine: Engine, crypto: Crypto, 
         ),
         sheets=Sheets(session, grants, papers, settings),
         renderer=renderer,
+        pdf_files=pdf_files,
+        bringing=Bringing(session, reports, grants, pdf_files, archives, orthancs),
         leases=Leases(own_session, f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"),
         keys=Keys(own_session, audit, settings),
         backup=Backup(engine, own_session, audit, settings),

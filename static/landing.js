@@ -1,19 +1,29 @@
 // Helps with the landing page's form; the server decides everything. Takes the code from the QR's fragment and
-// clears it from the address bar, groups the code while it is typed, notices a typing error by the check symbol.
+// clears it from the address bar, groups the code while it is typed, notices a typing error by the check symbol, opens
+// the camera (scan.js) where there is one. What goes wrong here leaves a form that works without it.
 
 const SYMBOLS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"; // Crockford base32
 const form = document.querySelector("[data-landing]");
 const { code, day, password, with_password: withPassword } = form.elements;
+const words = form.dataset;
 const codeField = form.querySelector("[data-code-field]");
 const codeError = document.getElementById("code-error");
+const codeStatus = form.querySelector("[data-code-status]");
 
 // The end of a QR's or a mail's address: "!p", a password is asked for; "!p=" and ten digits, here it is.
 const MARKER = /!p(?:=(\d{10}))?$/i;
-const passwordIn = (text) => text.match(MARKER)?.[1] ?? "";
-// What was meant: any width of letters, any case, O for 0, I and L for 1, separators and a whole QR address ignored.
-const fromAddress = (text) => text.replace(/^.*#/s, "").replace(MARKER, "");
-const read = (text) => fromAddress(text).normalize("NFKC").toUpperCase()
-  .replace(/[\s\p{P}\p{S}\p{Cf}]/gu, "").replace(/O/g, "0").replace(/[IL]/g, "1");
+const passwordIn = (text) => (text.match(MARKER) || [])[1] || "";
+const fromAddress = (text) => text.replace(/^[^]*#/, "").replace(MARKER, "");
+// A digit of any script: each has its ten in a row (Unicode, decimal digits), so zero is where the row begins.
+const digit = (sign) => {
+  const point = sign.codePointAt(0);
+  let zero = point;
+  while (zero > point - 9 && /\p{Nd}/u.test(String.fromCodePoint(zero - 1))) zero--;
+  return point - zero;
+};
+// What was meant, as the server reads it: any width and case, O for 0, I and L for 1; all but letters and digits separates.
+const read = (text) => fromAddress(text).normalize("NFKC").toUpperCase().replace(/(?![0-9])\p{Nd}/gu, digit)
+  .replace(/[^\p{L}0-9]/gu, "").replace(/O/g, "0").replace(/[ILİ]/g, "1");
 const group = (symbols) => symbols.replace(/(.{4})(?=.)/g, "$1-");
 
 // The check symbol over GF(32), x^5+x^2+1: the sum of 2^(i+1)·d_i, by Horner's rule from the right.
@@ -28,16 +38,20 @@ export const passes = (symbols) => {
 };
 
 const problemWith = (symbols) => {
-  if (!symbols) return form.dataset.missing;
+  if (!symbols) return words.missing;
   if (passes(symbols)) return "";
-  return symbols.length === Number(form.dataset.codeLength) ? form.dataset.check : form.dataset.length;
+  if ([...symbols].some((symbol) => !SYMBOLS.includes(symbol))) return words.foreign;
+  return symbols.length === Number(words.codeLength) ? words.check : words.length;
 };
 
 const show = (message) => {
-  const prefix = document.createElement("span"); // heard, not seen, as in the server's own messages
-  prefix.className = "vh";
-  prefix.textContent = form.dataset.error;
-  codeError.replaceChildren(...(message ? [prefix, ` ${message}`] : []));
+  codeError.textContent = "";
+  if (message) {
+    const prefix = document.createElement("span"); // heard, not seen, as in the server's own messages
+    prefix.className = "vh";
+    prefix.textContent = words.error;
+    codeError.append(prefix, ` ${message}`);
+  }
   codeField.classList.toggle("wrong", Boolean(message));
   if (message) code.setAttribute("aria-invalid", "true"); else code.removeAttribute("aria-invalid");
 };
@@ -52,7 +66,7 @@ const takePassword = (text) => {
 // and deleting works as everywhere.
 code.addEventListener("input", (event) => {
   const atEnd = code.selectionStart === code.value.length;
-  if (event.isComposing || !atEnd || !event.inputType?.startsWith("insert")) return;
+  if (event.isComposing || !atEnd || !(event.inputType || "").startsWith("insert")) return;
   takePassword(code.value); // a whole address was pasted
   const typed = fromAddress(code.value).toUpperCase();
   const symbols = typed.replace(/[\s\p{P}]/gu, "");
@@ -60,10 +74,17 @@ code.addEventListener("input", (event) => {
   code.value = group(symbols) + (ownDash ? "-" : "");
 });
 
-code.addEventListener("change", () => {
+const check = () => {
   const symbols = read(code.value);
   if (passes(symbols)) code.value = group(symbols);
   show(symbols ? problemWith(symbols) : "");
+};
+// A message moves what stands below it: not while a finger or mouse is down there, or the button slips away under it.
+let isPressed = false;
+addEventListener("pointerdown", () => { isPressed = true; }, true);
+for (const kind of ["pointerup", "pointercancel"]) addEventListener(kind, () => { isPressed = false; }, true);
+code.addEventListener("change", () => {
+  if (isPressed) addEventListener("pointerup", () => setTimeout(check), { once: true }); else check();
 });
 
 withPassword.addEventListener("change", () => {
@@ -82,41 +103,80 @@ form.addEventListener("submit", (event) => {
     event.preventDefault(); // pressed twice: the first one is on its way
   } else {
     sent = event.timeStamp;
-    form.querySelector("[data-sending-status]").textContent = form.dataset.sending;
+    form.querySelector("[data-sending-status]").textContent = words.sending;
   }
 });
 
-// The QR holds /#CODE or /#CODE!p (the sheet shows a password), a mail perhaps /#CODE!p=PASSWORD. A fragment that names a field is one of our own links.
-const takeFragment = () => {
-  let fragment = location.hash.slice(1);
-  try { fragment = decodeURIComponent(fragment); } catch { /* stays as it is; the check below refuses it */ }
-  if (!fragment || document.getElementById(fragment)) return false;
-  history.replaceState(null, "", location.pathname + location.search);
-  const symbols = read(fragment);
+// What a QR or a link holds: CODE or CODE!p (the sheet shows a password), a mail perhaps CODE!p=PASSWORD.
+const take = (text) => {
+  const symbols = read(text);
   code.value = group(symbols);
-  takePassword(fragment);
+  takePassword(text);
   const problem = problemWith(symbols);
   show(problem);
-  const { filled, filledAsking, filledBoth } = form.dataset;
-  const words = passwordIn(fragment) ? filledBoth : MARKER.test(fragment) ? filledAsking : filled;
-  form.querySelector("[data-code-status]").textContent = problem ? "" : words;
-  const next = passwordIn(fragment) ? form.querySelector("button[name=go]") : day;
+  codeStatus.textContent = problem ? "" : passwordIn(text) ? words.filledBoth : MARKER.test(text) ? words.filledAsking : words.filled;
+  const next = passwordIn(text) ? form.querySelector("button[name=go]") : day;
   (problem ? code : next).focus();
+};
+
+// A fragment that names a field is one of our own links.
+const takeFragment = () => {
+  let fragment = location.hash.slice(1);
+  try { fragment = decodeURIComponent(fragment); } catch (_) { /* stays as it is; the check symbol refuses it */ }
+  if (!fragment || document.getElementById(fragment)) return false;
+  history.replaceState(null, "", location.pathname + location.search);
+  take(fragment);
   return true;
 };
 const filled = takeFragment();
 addEventListener("hashchange", takeFragment);
 
-document.querySelector(".summary ul")?.addEventListener("click", (event) => {
-  const field = document.getElementById(event.target.closest("a")?.hash.slice(1));
+// Only our own QR codes: this portal's address with a code in its fragment, or a bare code; nothing that leads elsewhere.
+const ours = (text) => {
+  const home = [words.home, `${location.origin}${location.pathname}`].map((one) => one.replace(/\/*$/, "/"));
+  const address = text.trim();
+  const isAddress = /^[a-z][a-z0-9+.-]*:/i.test(address);
+  const at = address.indexOf("#");
+  if (isAddress && (at < 0 || !home.includes(address.slice(0, at).replace(/\/*$/, "/")))) return "";
+  const fragment = isAddress ? address.slice(at + 1) : address;
+  return /^[\dA-Z -]{9,24}(?:!p(?:=\d{10})?)?$/i.test(fragment) && passes(read(fragment)) ? fragment : "";
+};
+
+const scan = form.querySelector("[data-scan]");
+const scanButton = scan.querySelector("[data-scan-start]");
+scan.classList.remove("not-yet");
+if (window.isSecureContext && navigator.mediaDevices && navigator.mediaDevices.getUserMedia) {
+  scanButton.hidden = false;
+  scanButton.addEventListener("click", async () => {
+    let found = "";
+    try {
+      const { read: readCamera } = await import(scan.dataset.scan);
+      found = await readCamera(scan, ours);
+    } catch (_) { // the script itself couldn't be fetched
+      scan.querySelector("[data-scan-status]").textContent = scan.dataset.failed;
+    }
+    if (found) take(found); else scanButton.focus();
+  });
+}
+
+// Another language is another page: the code goes along in the fragment, which no server sees.
+for (const link of document.querySelectorAll("[data-languages] a")) {
+  link.addEventListener("click", () => { link.hash = read(code.value) && code.value ? encodeURIComponent(code.value) : ""; });
+}
+
+const summary = document.querySelector(".summary ul");
+if (summary) summary.addEventListener("click", (event) => {
+  const link = event.target.closest("a");
+  const field = link && document.getElementById(link.hash.slice(1));
   if (!field) return;
   event.preventDefault();
-  (field.closest(".field") ?? field).scrollIntoView();
+  (field.closest(".field") || field).scrollIntoView();
   field.focus({ preventScroll: true });
 });
 
 // Coming back through the history on a shared computer: nothing of what the last person typed.
 addEventListener("pageshow", () => {
-  if (filled || performance.getEntriesByType("navigation")[0]?.type !== "back_forward") return;
+  const [navigation] = performance.getEntriesByType("navigation");
+  if (filled || !navigation || navigation.type !== "back_forward") return;
   for (const field of form.elements) if (field.type === "text") field.value = "";
 });

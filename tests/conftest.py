@@ -104,6 +104,7 @@ def internal_client(internal_app: Flask) -> FlaskClient:
 def _close(app: Flask) -> None:
     services: Services = app.extensions[EXTENSION]
     services.renderer.close()
+    services.pdf_files.close()
     services.authorization.close()
     with app.app_context():
         db.session.remove()

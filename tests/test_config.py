@@ -169,6 +169,7 @@ def test_each_kind_of_grant_has_a_policy() -> None:
         Kind.PHYSICIAN: Policy.PASSWORD,
         Kind.DELEGATE: Policy.PASSWORD,
         Kind.LINK: Policy.PASSWORD,
+        Kind.GROUP: Policy.PASSWORD,
     }
     strict = settings.with_(policy=Policy.BIRTH_DATE_AND_PASSWORD)
     assert strict.policy_for(Kind.GUARDIAN) is Policy.BIRTH_DATE_AND_PASSWORD, "as patients, unless given"
@@ -315,3 +316,25 @@ def test_the_mail_servers_password_can_stand_in_a_file_and_in_no_log(
 
     assert settings.mail is not None and settings.mail.password == "post-secret-0123"
     assert "post-secret" not in repr(settings)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "studykey.internal"])
+@pytest.mark.parametrize("mode", ["production", "demo", "dev", "test"])
+def test_an_internal_door_for_other_machines_is_refused_without_a_password(
+    monkeypatch: pytest.MonkeyPatch, host: str, mode: str
+) -> None:
+    monkeypatch.setenv("STUDYKEY_MODE", mode)
+    monkeypatch.setenv("STUDYKEY_INTERNAL_HOST", host)
+    assert Settings.from_env().internal_host == host  # with one it may
+    for weak in ("", "x" * 15):
+        monkeypatch.setenv("STUDYKEY_ARCHIVE_MAIN_GATE_PASSWORD", weak)
+        with pytest.raises(SettingsError, match="_MAIN_GATE_PASSWORD need"):
+            Settings.from_env()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.1", "::1", "localhost"])
+def test_this_machine_alone_may_do_without_in_development(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    monkeypatch.setenv("STUDYKEY_MODE", "dev")
+    monkeypatch.setenv("STUDYKEY_INTERNAL_HOST", host)
+    monkeypatch.setenv("STUDYKEY_ARCHIVE_MAIN_GATE_PASSWORD", "")
+    assert Settings.from_env().internal_host == host

@@ -7,10 +7,11 @@ from pathlib import Path
 import click
 
 from app.cli.context import ACTOR, main, open_services
+from app.domain.grants import Kind
 from app.models import Grant
 from app.services.grants import AlreadyRevoked
 from app.services.papers import Effect, GlyphsMissing, PrintRefused, Wish
-from app.services.site import LANGUAGES, PAPERS
+from app.services.site import PAPER_LANGUAGES, PAPERS
 from app.services.study_search import Wanted
 from app.wiring import Services
 
@@ -43,8 +44,11 @@ def grant_paper(ref: str) -> None:
 def grant_reissue(ref: str) -> None:
     """Issue a fresh code and password; the old sheet stops working."""
     with open_services() as services:
+        found = _grant(services, ref)
+        if found.kind == Kind.GROUP:
+            raise click.ClickException("It belongs to a rule: make a new code on the rule's page.")
         try:
-            paper = services.grants.reissue(_grant(services, ref), at=services.clock(), actor=ACTOR)
+            paper = services.grants.reissue(found, at=services.clock(), actor=ACTOR)
         except AlreadyRevoked:
             raise click.ClickException(
                 f"The grant {ref} was revoked; studykey list shows the newer one."
@@ -84,7 +88,9 @@ def grant_unlock(ref: str) -> None:
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Where to write the PDF; named by the study if not given."
 )
-@click.option("--language", type=click.Choice(LANGUAGES), help="The patient's; the site's if not given.")
+@click.option(
+    "--language", type=click.Choice(PAPER_LANGUAGES), help="The patient's; the site's if not given."
+)
 @click.option("--paper", type=click.Choice(PAPERS), help="The site's if not given.")
 @click.option("--with-password", is_flag=True, help="Print the password even where the policy asks for none.")
 @click.option("--reissue", is_flag=True, help="Agree to a new code where the old one can't be printed again.")

@@ -16,6 +16,7 @@ class Kind(StrEnum):
     PHYSICIAN = "physician"
     DELEGATE = "delegate"
     GUARDIAN = "guardian"
+    GROUP = "group"  # whom a DICOM tag names: opens what a rule matches
     LINK = "link"  # made in Orthanc, for whoever has the link
 
 
@@ -44,7 +45,7 @@ class Standing(StrEnum):
     """Whether a grant opens at a moment. Said to a person only after every factor was right."""
 
     OPEN = "open"
-    NOT_YET_RELEASED = "not-yet-released"
+    NOT_YET_RELEASED = "not-yet-released"  # dated ahead; not the release of a study (domain.release)
     EXPIRED = "expired"
     REVOKED = "revoked"
     SUSPENDED = "suspended"

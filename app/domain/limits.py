@@ -72,6 +72,9 @@ class Limit:
 
 NARROW = Limit(failures=10, window=timedelta(minutes=10), pace=timedelta(minutes=1))
 WIDE = Limit(failures=100, window=timedelta(hours=1))
+# Questions of where a PDF comes from, each of which may bring a file of some megabytes along.
+VERIFY_NARROW = Limit(failures=30, window=timedelta(minutes=10), pace=timedelta(seconds=20))
+VERIFY_WIDE = Limit(failures=300, window=timedelta(hours=1))
 UNFINISHED_WAIT = timedelta(seconds=2)
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+
+from app.domain.looks import Pixels
 
 
 class GateState(StrEnum):
@@ -42,6 +45,8 @@ class StudyRecord:
     is_derived: bool  # anonymised from or modified from another study
     updated_at: datetime  # of the archive's clock
     fingerprint: str
+    # Further main tags by keyword, and its labels under "Labels", for rules that name one (domain.other_tags).
+    other_tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -89,3 +94,28 @@ class Series:
     title: str
     modality: str
     pictures: tuple[Picture, ...]
+    pixels: Pixels = Pixels()
+
+
+class DocumentKind(StrEnum):
+    PDF = "pdf"  # Encapsulated PDF (PS3.3 section A.45.1)
+    STRUCTURED = "structured"  # a report as text in parts (PS3.3 section A.35)
+
+
+@dataclass(frozen=True)
+class ListedDocument:
+    """A report that stands among a study's images."""
+
+    instance_id: str  # Orthanc's
+    sop_instance_uid: str
+    kind: DocumentKind
+    title: str
+    made_on: date | None
+
+
+@dataclass(frozen=True)
+class StoredInstance:
+    """Where an instance that was stored ended up; the archive decides by its tags."""
+
+    instance_id: str
+    study_id: str

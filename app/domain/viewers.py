@@ -39,6 +39,12 @@ VIEWERS = {
 }
 
 
+# Orthanc Explorer 2 takes the token from its address, moves it into the browser's storage and sends it as the header
+# "token". Its own links to one study have the form of the second.
+EXPLORER = "ui/app/?token={token}"
+EXPLORER_STUDY = EXPLORER + "#/filtered-studies?StudyInstanceUID={uid}&expand=study"
+
+
 def address(
     viewer: Viewer, *, public_url: str, uid: str, orthanc_id: str, token: str, is_narrow: bool
 ) -> str | None:

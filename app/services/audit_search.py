@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app.domain import dicom
 from app.domain.events import Event
+from app.domain.grants import Kind
 from app.models import Archive, AuditEvent, Grant, Staff, Study, grant_study
 from app.services import study_search
 
@@ -215,7 +216,12 @@ def _rows(wish: Wish) -> Select[Any]:
     if wish.study_ids is not None:
         # A visit begins with a grant, not with a study. Two indexes, so two statements; "coalesce", so that no
         # index offers the many rows without a study instead.
-        grants = select(grant_study.c.grant_id).where(grant_study.c.study_id.in_(wish.study_ids))
+        # That the list of a group was opened, or its code tried, says nothing of one of its studies.
+        grants = (
+            select(grant_study.c.grant_id)
+            .join(Grant, Grant.id == grant_study.c.grant_id)
+            .where(grant_study.c.study_id.in_(wish.study_ids), Grant.kind != Kind.GROUP)
+        )
         found = union_all(
             select(_COLUMNS.id).where(_COLUMNS.study_id.in_(wish.study_ids)),
             select(_COLUMNS.id).where(

@@ -18,7 +18,7 @@ from app.domain import access_code, grants, password
 from app.domain import birth_date as birth_dates
 from app.domain.access_code import AccessCode
 from app.domain.events import Event
-from app.domain.grants import Kind, Policy
+from app.domain.grants import Kind, Policy, Standing
 from app.domain.password import Password
 from app.domain.permissions import PATIENT, Permission
 from app.models import Grant, Study, Visit, grant_study
@@ -121,9 +121,17 @@ class Grants:
             life=Default.LIFE if grant.expires_at is not None else None,
         )
 
-    def keep(self, paper: Paper, *, at: datetime, actor: str, replaces: Grant | None = None) -> None:
+    def keep(
+        self,
+        paper: Paper,
+        *,
+        at: datetime,
+        actor: str,
+        replaces: Grant | None = None,
+        address: str | None = None,
+    ) -> None:
         """Write a prepared grant; ``replaces`` dies with its paper. Of two automatic ones for a study the
-        second meets IntegrityError."""
+        second meets IntegrityError. ``address``: of a holder who gives on."""
         if replaces is not None:  # new paper is no way around what holds the old one back
             paper.grant.released_at = replaces.released_at
             paper.grant.suspended_at = replaces.suspended_at
@@ -131,7 +139,9 @@ class Grants:
         paper.grant.issued_by = actor
         self._session.add(paper.grant)
         self._session.flush()
-        self._note(Event.GRANT_ISSUED, paper.grant, at=at, actor=actor, policy=paper.grant.policy)
+        self._note(
+            Event.GRANT_ISSUED, paper.grant, at=at, actor=actor, address=address, policy=paper.grant.policy
+        )
         if replaces is not None:
             self.revoke(replaces, at=at, actor=actor)
             self._note(Event.GRANT_REISSUED, replaces, at=at, actor=actor, by=paper.grant.ref)
@@ -173,11 +183,28 @@ class Grants:
         return Paper(grant, code, words)
 
     def revoke(self, grant: Grant, *, at: datetime, actor: str) -> None:
-        """End a grant for good. Its visits and viewer tokens are worth nothing from this moment."""
+        """End a grant for good, and what its holder gave on: whoever has a lost sheet may have given it on.
+        Its visits and viewer tokens are worth nothing from this moment."""
         if grant.revoked_at is None:
             grant.revoked_at = at
             grant.sealed = grant.sealing_kid = grant.sealed_until = None
             self._note(Event.GRANT_REVOKED, grant, at=at, actor=actor)
+        for given_on in self.given_on([grant]):
+            self.revoke(given_on, at=at, actor=actor)
+
+    def given_on(self, grants: Sequence[Grant]) -> list[Grant]:
+        """What the holders of these gave on and is not revoked, newest first, with its studies."""
+        query = (
+            select(Grant)
+            .where(Grant.parent_id.in_([grant.id for grant in grants]), Grant.revoked_at.is_(None))
+            .options(selectinload(Grant.studies))
+            .order_by(Grant.id.desc())
+        )
+        return list(self._session.scalars(query))
+
+    def ends_with(self, grant: Grant, *, at: datetime) -> list[Grant]:
+        """What a holder gave on and still opens: it dies when ``grant`` is revoked or re-issued."""
+        return [one for one in self.given_on([grant]) if one.standing(at) is not Standing.EXPIRED]
 
     def suspend(
         self, study: Study, why: str, *, at: datetime, actor: str, was: tuple[str, str] | None = None
@@ -233,8 +260,8 @@ class Grants:
         the reprint window. Raises StoreUnavailable."""
         if self.paper(grant, at=at) is None:
             return None
-        for study in grant.studies:
-            self._audit.record(Event.GRANT_SHOWN, at=at, actor=actor, grant_id=grant.id, study_id=study.id)
+        for study_id in _ids(grant):
+            self._audit.record(Event.GRANT_SHOWN, at=at, actor=actor, grant_id=grant.id, study_id=study_id)
         return self.paper(grant, at=at)
 
     def unlock(self, grant: Grant, *, at: datetime, actor: str) -> None:
@@ -244,11 +271,11 @@ class Grants:
         self._note(Event.GRANT_UNLOCKED, grant, at=at, actor=actor)
 
     def of_study(self, study: Study) -> list[Grant]:
-        """Every grant that names ``study``, oldest first, with its studies."""
+        """Every grant that names ``study``, oldest first, with its studies; none that a rule opens it through."""
         query = (
             select(Grant)
-            .join(grant_study)
-            .where(grant_study.c.study_id == study.id)
+            .join(grant_study, grant_study.c.grant_id == Grant.id)
+            .where(grant_study.c.study_id == study.id, Grant.kind != Kind.GROUP)
             .options(selectinload(Grant.studies))
             .order_by(Grant.id)
         )
@@ -265,17 +292,43 @@ class Grants:
             None,
         )
 
+    def by_id(self, grant_id: int) -> Grant:
+        """Raises NoResultFound."""
+        query = select(Grant).where(Grant.id == grant_id).options(selectinload(Grant.studies))
+        return self._session.scalars(query).one()
+
     def by_ref(self, ref: str) -> Grant | None:
         if not (ref.isascii() and ref.isalnum()):
             return None  # PostgreSQL refuses to look for some of what an address can hold
         query = select(Grant).where(Grant.ref == ref).options(selectinload(Grant.studies))
         return self._session.scalars(query).one_or_none()
 
-    def _note(self, event: Event, grant: Grant, *, at: datetime, actor: str, **details: str) -> None:
-        for study in grant.studies:
+    def _note(
+        self,
+        event: Event,
+        grant: Grant,
+        *,
+        at: datetime,
+        actor: str,
+        address: str | None = None,
+        **details: str,
+    ) -> None:
+        for study_id in _ids(grant):
             self._audit.within(
-                self._session, event, at=at, actor=actor, grant_id=grant.id, study_id=study.id, **details
+                self._session,
+                event,
+                at=at,
+                actor=actor,
+                address=address,
+                grant_id=grant.id,
+                study_id=study_id,
+                **details,
             )
+
+
+def _ids(grant: Grant) -> list[int | None]:
+    """Of the studies for which the trail has a row. A group's has none of its own: one row for the grant itself."""
+    return [study.id for study in grant.studies] or [None]
 
 
 def _common_birth_date(studies: Sequence[Study]) -> date | None:

@@ -19,10 +19,11 @@ MOST = 200  # studies at once
 
 @dataclass(frozen=True)
 class Held:
-    """A code in force, and the studies that it opens (not only those chosen)."""
+    """A code in force, the studies that it opens (not only those chosen), and what its holder gave on."""
 
     grant: Grant
     studies: list[Study]
+    ends_with: list[Grant]
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Selection:
         self._worklist = worklist
         self._grants = grants
 
-    def look(self, ids: Iterable[int]) -> Chosen:
+    def look(self, ids: Iterable[int], *, at: datetime) -> Chosen:
         """What stands behind these studies; at most MOST of them, unknown ones are left out."""
         studies = self._worklist.studies(list(dict.fromkeys(ids))[:MOST])
         held: dict[int, Held] = {}
@@ -51,17 +52,17 @@ class Selection:
             if grant is None or not grant.pepper_kid:  # purged: nothing opens it ever again
                 without.append(study)
             else:
-                held[grant.id] = Held(grant, list(grant.studies))
+                held[grant.id] = Held(grant, list(grant.studies), self._grants.ends_with(grant, at=at))
         return Chosen(studies, list(held.values()), without)
 
     def extend(self, ids: Iterable[int], until: datetime | None, *, at: datetime, actor: str) -> int:
         """Let the codes end later; how many now do. One that ends later already stays as it is."""
-        held = self.look(ids).held
+        held = self.look(ids, at=at).held
         return sum(self._grants.extend(one.grant, until, at=at, actor=actor) for one in held)
 
     def revoke(self, ids: Iterable[int], *, at: datetime, actor: str) -> int:
         """End the codes for good; how many there were."""
-        held = self.look(ids).held
+        held = self.look(ids, at=at).held
         for one in held:
             self._grants.revoke(one.grant, at=at, actor=actor)
         return len(held)

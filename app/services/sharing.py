@@ -1,4 +1,5 @@
-"""Sharing: a grant for somebody who isn't the patient, and the mail that carries its link.
+"""Sharing: a grant for somebody who isn't the patient, or one of the patient's for several studies; and the mail
+that carries its link.
 
 Refuses what would open the wrong person's images: studies of several people unless somebody has said that it is
 meant, and studies that are held back. Hands code and password to the caller once; the address of a mail is kept
@@ -49,6 +50,7 @@ class Problem(StrEnum):
     BAD_ADDRESS = "bad-address"
     MAIL_OFF = "mail-off"
     TOO_MANY_MAILS = "too-many-mails"
+    PATIENT_BY_MAIL = "patient-by-mail"  # a patient's code goes out on paper
     SUSPENDED = "suspended"  # it isn't certain whose study it is
 
 
@@ -140,11 +142,12 @@ class Sharing:
         found = [
             (self.held_back(studies), Problem.SUSPENDED),
             (is_of_several_people(studies) and not wish.is_several_people_meant, Problem.SEVERAL_PEOPLE),
-            (not wish.label, Problem.NO_LABEL),
+            (not wish.label and wish.kind is not Kind.PATIENT, Problem.NO_LABEL),
             (len(wish.label) > LONGEST_LABEL, Problem.LONG_LABEL),
             (not wish.permissions, Problem.NO_PERMISSION),
             (wish.days not in lives, Problem.NO_SUCH_LIFE),
             (wish.asks_birth_date and not has_birth_date(studies), Problem.NO_BIRTH_DATE),
+            (wish.by_mail and wish.kind is Kind.PATIENT, Problem.PATIENT_BY_MAIL),
             (wish.by_mail and not self._mail.is_on, Problem.MAIL_OFF),
             (wish.by_mail and mail_address.read(wish.address) is None, Problem.BAD_ADDRESS),
             (wish.by_mail and self._has_mailed_enough(at, actor), Problem.TOO_MANY_MAILS),
@@ -162,13 +165,23 @@ class Sharing:
             at=at,
             kind=wish.kind,
             permissions=wish.permissions,
-            label=wish.label,
-            # Whoever isn't the patient always proves the password: a birth date is known to many.
-            policy=Policy.BIRTH_DATE_AND_PASSWORD if wish.asks_birth_date else Policy.PASSWORD,
+            label="" if wish.kind is Kind.PATIENT else wish.label,
+            policy=self.policy(wish),
             life=timedelta(days=wish.days) if wish.days is not None else None,
         )
         self._grants.keep(paper, at=at, actor=actor)
         return paper
+
+    def policy(self, wish: Wish) -> Policy | None:
+        """What the holder proves beside the code; None: the clinic's rule for this kind.
+
+        Whoever neither is the patient nor acts for them always proves the password: a birth date is known to many.
+        """
+        if wish.kind is not Kind.PATIENT and (
+            wish.asks_birth_date or (wish.kind is Kind.GUARDIAN and wish.by_mail)
+        ):
+            return Policy.BIRTH_DATE_AND_PASSWORD  # a mail alone, which others may read, opens nothing
+        return None if wish.kind in (Kind.PATIENT, Kind.GUARDIAN) else Policy.PASSWORD
 
     def link(self, paper: Paper) -> str:
         """The address that opens the form with the code in it, as a QR does ("!p": a password is asked for)."""
@@ -177,7 +190,11 @@ class Sharing:
 
     def mailable(self, grant: Grant, *, at: datetime) -> Paper | None:
         """Code and password of a share that opens now; None when a mail couldn't carry them, or mustn't."""
-        if grant.kind == Kind.PATIENT or grant.standing(at) is not Standing.OPEN:
+        if (
+            grant.kind == Kind.PATIENT
+            or not Policy(grant.policy).asks_password
+            or grant.standing(at) is not Standing.OPEN
+        ):
             return None
         return self._grants.paper(grant, at=at)
 
@@ -190,7 +207,7 @@ class Sharing:
         becomes of the mail, the share goes on. ``sharer``: a name for the reader.
         """
         words, grant_id = self._words(paper, language, sharer), paper.grant.id
-        studies = [study.id for study in paper.grant.studies]
+        studies: list[int | None] = [study.id for study in paper.grant.studies]
         self._session.commit()
         to = mail_address.read(address)
         if to is None:
@@ -207,7 +224,7 @@ class Sharing:
             .values(mailed_at=at)
             .execution_options(synchronize_session=False)
         )
-        for study_id in studies:
+        for study_id in studies or [None]:  # a group's has none of its own
             self._audit.within(
                 self._session,
                 Event.GRANT_MAILED,
@@ -255,7 +272,7 @@ class Sharing:
         zone = ZoneInfo(self._settings.time_zone)
         return self._templates.words(
             "share",
-            language=language if language in LANGUAGES else site.language,
+            language=language if language in LANGUAGES else site.letters_language,
             sender=site.name,
             clinic=site.name,
             phone=site.phone,

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.orm import Session
 
-from app.models import StaffLink, StaffSession, StaffToken
+from app.models import StaffLink, StaffSession, StaffToken, Visit
+from app.services.visits import Ending
 
 SESSION_IDLE = timedelta(hours=2)  # the lock comes before (services.rules.lock_minutes)
 SESSION_LIMIT = timedelta(hours=12)
@@ -35,7 +36,8 @@ def tokens_alive(at: datetime) -> tuple[ColumnElement[bool], ...]:
 
 
 def end_sessions(session: Session, staff_id: int, *where: ColumnElement[bool], at: datetime) -> int:
-    """End an account's sessions, those that wait for a second factor too: how many."""
+    """End an account's sessions, those that wait for a second factor too, and what was opened in them through a
+    rule: how many."""
     ended = session.scalars(
         update(StaffSession)
         .where(
@@ -47,8 +49,19 @@ def end_sessions(session: Session, staff_id: int, *where: ColumnElement[bool], a
         .values(ended_at=at)
         .returning(StaffSession.id)
         .execution_options(synchronize_session=False)
+    ).all()
+    end_visits(session, Visit.staff_session_id.in_(ended), at=at)
+    return len(ended)
+
+
+def end_visits(session: Session, *where: ColumnElement[bool], at: datetime) -> None:
+    """End visits that were begun without a code, in the session of somebody whom a rule names."""
+    session.execute(
+        update(Visit)
+        .where(Visit.staff_session_id.is_not(None), Visit.ended_at.is_(None), *where)
+        .values(ended_at=at, ended_why=Ending.CLOSED)
+        .execution_options(synchronize_session=False)
     )
-    return len(ended.all())
 
 
 def revoke_links(session: Session, staff_id: int, *where: ColumnElement[bool], at: datetime) -> int:

@@ -165,7 +165,12 @@ def _of_grants(*conditions: ColumnElement[bool]) -> Source:
         hits = (
             select(grant_study.c.study_id.label("id"))
             .join(Grant, Grant.id == grant_study.c.grant_id)
-            .where(Grant.revoked_at.is_(None), *conditions, grant_study.c.study_id + 0 < before)
+            .where(
+                Grant.revoked_at.is_(None),
+                Grant.kind != Kind.GROUP,  # thousands of studies, and no patient's
+                *conditions,
+                grant_study.c.study_id + 0 < before,
+            )
             .cte("hit")
             .prefix_with("MATERIALIZED")
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, and_, false, or_, select
 from sqlalchemy.orm import Session
 
 from app.domain.events import Event
@@ -22,6 +22,7 @@ _OF_ONE_STUDY = (
     Event.VIEWER_OPENED,
     Event.LOOK_OPENED,
     Event.REPORT_READ,
+    Event.STUDY_DOWNLOADED,
     Event.SHEET_PRINTED,
     Event.REPORT_PRINTED,
 )
@@ -63,9 +64,12 @@ class Timeline:
 
     def of_grant(self, grant: Grant, *, before: int | None = None) -> Page:
         """What happened to a grant, each act once."""
-        first = min(study.id for study in grant.studies)
+        # A group's has no studies of its own: its acts name none.
+        first = min((study.id for study in grant.studies), default=None)
         once = or_(
-            AuditEvent.study_id.is_(None), AuditEvent.study_id == first, AuditEvent.event.in_(_OF_ONE_STUDY)
+            AuditEvent.study_id.is_(None),
+            AuditEvent.study_id == first if first is not None else false(),
+            AuditEvent.event.in_(_OF_ONE_STUDY),
         )
         return self._page(and_(AuditEvent.grant_id == grant.id, once), before)
 

@@ -124,7 +124,7 @@ class Worklist:
         for study_id, grant in self._session.execute(
             select(grant_study.c.study_id, Grant)
             .join(Grant, Grant.id == grant_study.c.grant_id)
-            .where(grant_study.c.study_id.in_(ids), Grant.revoked_at.is_(None))
+            .where(grant_study.c.study_id.in_(ids), Grant.revoked_at.is_(None), Grant.kind != Kind.GROUP)
             .order_by(Grant.id.desc())
             .options(load_only(*_OF_GRANTS))
         ):

@@ -85,7 +85,9 @@ def enforce() -> ResponseReturnValue | None:
     if who is Who.EVERYBODY:
         return None
     if who is Who.VISITOR:
-        found = services().visits.find(visit_key(), at=services().clock())
+        # The study that a page is of: a group's code opens it only where its rule does at this moment.
+        asked = (request.view_args or {}).get("study_id")
+        found = services().visits.find(visit_key(), study_id=asked, at=services().clock())
         if isinstance(found, LiveVisit):
             g.visit = found
             return None
@@ -100,6 +102,8 @@ def _enforce_staff(needed: frozenset[Act], how: Manner) -> Response | None:
     match found:
         case SignedIn():
             g.staff, g.staff_session, g.acts = found.person, found.session, found.acts
+            if request.path == HOME and Act.SEE not in found.acts:
+                return redirect(url_for("staff_mine.first"), 303)  # whoever has no list of all studies
             if not found.acts.issuperset(needed) or (how.changes and not found.session.may_change):
                 return abort(404)  # forbidden and missing look alike
         case Locked() if how.while_locked:

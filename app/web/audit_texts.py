@@ -17,7 +17,7 @@ from app.web.i18n import _
 
 # In the order of the list: a label, and events beside those of its subjects. An event may stand in several groups.
 _GROUPS: dict[str, tuple[str, frozenset[Event]]] = {
-    "openings": (N_("Openings of studies"), OPENINGS | {Event.STAFF_VIEWED}),
+    "openings": (N_("Openings of studies"), OPENINGS | {Event.STAFF_VIEWED, Event.STAFF_EXPLORED}),
     "visits": (N_("Tries with a code, visits"), frozenset({Event.GRANT_PROVED, Event.GRANT_REFUSED})),
     "grants": (N_("Access: issued, extended, revoked, …"), frozenset()),
     "paper": (

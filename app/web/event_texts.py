@@ -27,9 +27,16 @@ _SAYS: dict[Event, tuple[str, dict[str, str]]] = {
     Event.STUDY_DELETED: (N_("The study was deleted in the archive."), {}),
     Event.STUDY_REVIVED: (N_("The study came back into the archive."), {}),
     Event.STUDY_AMBIGUOUS: (N_("Another patient's study has the same number."), {}),
+    Event.STUDY_DOWNLOADED: (N_("The images were downloaded."), {}),
+    Event.STUDY_RELEASED: (N_("The study was released to the patient by hand."), {}),
+    Event.STUDY_HELD: (N_("The study was held back from the patient; open viewers were closed."), {}),
+    Event.STUDY_RELEASE_UNDONE: (N_("The release to the patient follows the clinic's rule again."), {}),
     Event.GRANT_ISSUED: (N_("An access code was made."), {}),
     Event.GRANT_REISSUED: (N_("A new access code took the place of the old one."), {}),
-    Event.GRANT_REVOKED: (N_("The access was revoked: its code stopped working."), {}),
+    Event.GRANT_REVOKED: (
+        N_("The access was revoked: its code stopped working."),
+        {"why=tag": N_("The access ended: the study doesn't name any more who had given it on.")},
+    ),
     Event.GRANT_SUSPENDED: (
         N_("The access was suspended."),
         {"why": N_("The access was suspended: %(why)s")},
@@ -41,6 +48,33 @@ _SAYS: dict[Event, tuple[str, dict[str, str]]] = {
         {"until": N_("The access was extended until %(until)s.")},
     ),
     Event.GRANT_MAILED: (N_("The link was mailed."), {"to": N_("The link was mailed to %(to)s.")}),
+    Event.RULE_MADE: (
+        N_("A rule for a DICOM tag was made."),
+        {"rule": N_("The rule %(rule)s was made for a DICOM tag.")},
+    ),
+    Event.RULE_CHANGED: (
+        N_("A rule for a DICOM tag was changed."),
+        {
+            "rule": N_("The rule %(rule)s was changed."),
+            "what=code": N_("The rule %(rule)s got a new code and password; the old ones stopped working."),
+        },
+    ),
+    Event.RULE_ANNOUNCED: (
+        N_("New studies were announced by mail."),
+        {"studies": N_("New studies were announced by mail to %(to)s: %(studies)s.")},
+    ),
+    Event.RULE_ANNOUNCE_FAILED: (
+        N_("New studies could not be announced by mail; Studykey goes on trying."),
+        {"why": N_("New studies could not be announced by mail; Studykey goes on trying. %(why)s")},
+    ),
+    Event.RULE_ENDED: (
+        N_("A rule for a DICOM tag was ended."),
+        {"rule": N_("The rule %(rule)s was ended: it opens nothing any more.")},
+    ),
+    Event.ACCESS_STOPPED: (
+        N_("The holder stopped all access that they had given on, and every other visit."),
+        {},
+    ),
     Event.GRANT_SHOWN: (N_("Code and password were shown on a screen."), {}),
     Event.GRANT_PROVED: (
         N_("Code and proof were right."),
@@ -52,13 +86,22 @@ _SAYS: dict[Event, tuple[str, dict[str, str]]] = {
         },
     ),
     Event.GRANT_REFUSED: (N_("A try to open failed."), {}),
-    Event.VISIT_BEGUN: (N_("The study was opened with the code."), {}),
+    Event.VISIT_BEGUN: (
+        N_("The study was opened with the code."),
+        {"rule": N_("The list of %(rule)s was opened with its code.")},
+    ),
     Event.VISIT_ENDED: (
         N_("The visit was ended by its holder."),
         {"visits": N_("Visits were ended: %(visits)s.")},
     ),
-    Event.VIEWER_OPENED: (N_("The images were opened in the viewer."), {}),
-    Event.LOOK_OPENED: (N_("The images were opened in the light look."), {}),
+    Event.VIEWER_OPENED: (
+        N_("The images were opened in the viewer."),
+        {"rule": N_("The images were opened in the viewer, by the rule %(rule)s.")},
+    ),
+    Event.LOOK_OPENED: (
+        N_("The images were opened in the light look."),
+        {"rule": N_("The images were opened in the light look, by the rule %(rule)s.")},
+    ),
     Event.ARCHIVE_OPEN: (
         N_("Alarm: an archive gives studies to everybody."),
         {"archive": N_("Alarm: the archive %(archive)s gives studies to everybody.")},
@@ -79,12 +122,35 @@ _SAYS: dict[Event, tuple[str, dict[str, str]]] = {
         N_("The report was amended."),
         {"version": N_("The report was amended: version %(version)s.")},
     ),
+    Event.REPORT_DISCARDED: (N_("A draft of the report was thrown away."), {}),
     Event.REPORT_PRINTED: (N_("The report was printed with the access code."), {}),
     Event.REPORT_READ: (
         N_("The report was read."),
-        {"version": N_("The report was read (version %(version)s).")},
+        {
+            "version": N_("The report was read (version %(version)s)."),
+            "rule": N_("The report was read (version %(version)s), by the rule %(rule)s."),
+        },
     ),
-    Event.SHEET_PRINTED: (N_("The access sheet was printed."), {}),
+    Event.REPORT_DOWNLOADED: (
+        N_("The report was downloaded without the access code."),
+        {"version": N_("The report was downloaded without the access code (version %(version)s).")},
+    ),
+    Event.REPORT_STORED: (
+        N_("The report was stored in the archive."),
+        {"version": N_("The report was stored in the archive (version %(version)s).")},
+    ),
+    Event.REPORT_STORE_FAILED: (
+        N_("The report could not be stored in the archive; Studykey goes on trying."),
+        {"why": N_("The report could not be stored in the archive; Studykey goes on trying. %(why)s")},
+    ),
+    Event.REPORT_WITHDRAWN: (
+        N_("The report was taken out of the archive again."),
+        {"version": N_("Version %(version)s of the report was taken out of the archive again.")},
+    ),
+    Event.SHEET_PRINTED: (
+        N_("The access sheet was printed."),
+        {"kind=label": N_("A label with the access code was printed.")},
+    ),
     Event.SITE_CHANGED: (
         N_("A setting was changed."),
         {"setting": N_("The setting “%(setting)s” was changed.")},
@@ -109,6 +175,10 @@ _SAYS: dict[Event, tuple[str, dict[str, str]]] = {
     Event.STAFF_VIEWED: (
         N_("The images were opened by staff."),
         {"how=look": N_("The images were opened by staff in the light look.")},
+    ),
+    Event.STAFF_EXPLORED: (
+        N_("Orthanc Explorer was opened by staff."),
+        {"archive": N_("Orthanc Explorer of the archive %(archive)s was opened by staff.")},
     ),
     Event.STAFF_ADDED: (
         N_("An account was added."),
@@ -185,13 +255,22 @@ _SAYS: dict[Event, tuple[str, dict[str, str]]] = {
 }
 
 # What a patient or whom they trust did with a study: these stand out where staff read.
-OPENINGS = frozenset({Event.VISIT_BEGUN, Event.VIEWER_OPENED, Event.LOOK_OPENED, Event.REPORT_READ})
+OPENINGS = frozenset(
+    {
+        Event.VISIT_BEGUN,
+        Event.VIEWER_OPENED,
+        Event.LOOK_OPENED,
+        Event.REPORT_READ,
+        Event.STUDY_DOWNLOADED,
+    }
+)
 
 _ROLES = {
     "admin": N_("administrator"),
     "radiologist": N_("radiologist"),
     "desk": N_("front desk"),
     "viewer": N_("may only look"),
+    "physician": N_("referring physician"),
     "device": N_("device"),
 }
 

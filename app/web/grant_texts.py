@@ -11,6 +11,8 @@ from babel.dates import format_timedelta
 from app.domain.dicom import parse_person_name
 from app.domain.grants import THROTTLE, Kind, Policy, Standing
 from app.domain.permissions import Permission
+from app.domain.share_links import INSTANT, LinkType
+from app.domain.viewers import VIEWERS
 from app.models import Grant, Study
 from app.services.rules import Rules
 from app.web import event_texts, i18n, share_texts
@@ -39,11 +41,15 @@ class Described:
     is_suspended: bool
     has_failures: bool
     has_code: bool  # still sealed: it can be shown
+    way: str  # of a link made in Orthanc, where it leads; empty: no such link
+    is_straight: bool  # whoever has the link that was handed on sees the images
     studies: Sequence[tuple[Study, str]]  # with the names of their patients
 
 
-def describe(grant: Grant, *, at: datetime, names: Mapping[str, str]) -> Described:
-    """``names``: of the staff by login, for who issued it."""
+def describe(
+    grant: Grant, *, at: datetime, names: Mapping[str, str], straight: LinkType | None = None
+) -> Described:
+    """``names``: of the staff by login, for who issued it. ``straight``: of a link that asks nothing, its type."""
     standing = grant.standing(at)
     mark, word = _standing(standing)
     return Described(
@@ -54,10 +60,10 @@ def describe(grant: Grant, *, at: datetime, names: Mapping[str, str]) -> Describ
         mark=mark,
         standing=word,
         allows=allows(grant),
-        asks=asks(grant),
+        asks=_("the link alone") if straight else asks(grant),
         until=_until(grant, standing),
         issued=_issued(grant, names),
-        used=_used(grant),
+        used=_("not counted: nobody is asked who it is") if straight else _used(grant),
         paper=_paper(grant),
         held_up=held_up(grant, at=at) if standing is not Standing.REVOKED else "",
         is_live=standing not in (Standing.REVOKED, Standing.EXPIRED),
@@ -65,14 +71,31 @@ def describe(grant: Grant, *, at: datetime, names: Mapping[str, str]) -> Describ
         is_suspended=standing is Standing.SUSPENDED,
         has_failures=grant.failures > 0 or grant.is_locked,
         has_code=grant.sealed_until is not None and at < grant.sealed_until and grant.revoked_at is None,
+        way=way(grant, straight),
+        is_straight=straight is not None and straight not in INSTANT,
         studies=[(study, parse_person_name(study.patient_name).shown) for study in grant.studies],
     )
+
+
+def way(grant: Grant, straight: LinkType | None) -> str:
+    """Where a link made in Orthanc leads. Empty for any other grant."""
+    if grant.kind != Kind.LINK:
+        return ""
+    if straight is None:
+        return _("to Studykey's page, which asks for the rest")
+    if straight is LinkType.VIEW_NOW:
+        return _("somebody's own click in Orthanc Explorer, to look; no longer than an hour")
+    if straight is LinkType.DOWNLOAD_NOW:
+        return _("somebody's own click in Orthanc Explorer, to download; no longer than an hour")
+    return _("straight to the images in %(viewer)s", viewer=VIEWERS[str(straight.viewer)].label)
 
 
 def whom(grant: Grant) -> str:
     """Who holds it, by name."""
     if grant.label:
         return grant.label
+    if grant.kind == Kind.LINK:
+        return _("whoever has the link")
     people = dict.fromkeys(parse_person_name(study.patient_name).shown for study in grant.studies)
     return ", ".join(name or _("the patient") for name in people)
 
@@ -88,6 +111,12 @@ def allows(grant: Grant) -> str:
 
 
 def asks(grant: Grant) -> str:
+    if grant.kind == Kind.LINK:
+        return {
+            Policy.BIRTH_DATE: _("the link and the birth date"),
+            Policy.BIRTH_DATE_AND_PASSWORD: _("the link, the birth date and the password"),
+            Policy.PASSWORD: _("the link and the password"),
+        }[Policy(grant.policy)]
     return {
         Policy.BIRTH_DATE: _("code and birth date"),
         Policy.BIRTH_DATE_AND_PASSWORD: _("code, birth date and password"),
@@ -129,6 +158,8 @@ def extensions(grant: Grant, rules: Rules, *, at: datetime) -> list[tuple[str, s
 
 def what_ends(grant: Grant) -> str:
     """What revoking does, and to whom."""
+    if grant.kind == Kind.LINK:
+        return _("The link stops working, whoever has it.")
     name = whom(grant)
     if grant.label:
         return _("The code that %(name)s holds stops working.", name=name)
@@ -177,7 +208,8 @@ def _paper(grant: Grant) -> str:
         said.append(_("printed %(moment)s", moment=i18n.show_moment(grant.printed_at)))
     if grant.mailed_at is not None:
         said.append(_("mailed %(moment)s", moment=i18n.show_moment(grant.mailed_at)))
-    return "; ".join(said) or _("neither printed nor mailed")
+    unsaid = _("handed on from Orthanc") if grant.kind == Kind.LINK else _("neither printed nor mailed")
+    return "; ".join(said) or unsaid
 
 
 def _day(moment: datetime) -> str:

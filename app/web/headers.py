@@ -34,6 +34,9 @@ def init(app: Flask, settings: Settings) -> None:
         headers["Cross-Origin-Opener-Policy"] = "same-origin"
         headers["Cross-Origin-Resource-Policy"] = "same-origin"
         headers["X-Robots-Tag"] = "noindex, nofollow"
+        # The camera reads a sheet's QR on the landing page, and is nobody's business anywhere else.
+        camera = "self" if request.endpoint in ("patient.landing", "patient.prove") else ""
+        headers["Permissions-Policy"] = f"camera=({camera}), microphone=(), geolocation=()"
         headers["Accept-CH"] = "Sec-CH-UA-Mobile"
         if settings.is_https:
             headers["Strict-Transport-Security"] = "max-age=31536000"

@@ -76,7 +76,7 @@ def read(
     if isinstance(born, birth_date.Mistyped):
         errors.append(_birth_date_error(born))
     if isinstance(words, password.Mistyped):
-        errors.append(FieldError("password", _("Enter the 10 digits of the password on your sheet")))
+        errors.append(FieldError("password", _("Enter the 10 digits of the password")))
     if errors:
         return errors
     assert isinstance(code, AccessCode)
@@ -88,11 +88,10 @@ def read(
 def _code_message(mistyped: access_code.Mistyped, length: int) -> str:
     match mistyped:
         case access_code.Mistyped.MISSING:
-            return _("Enter the code from your sheet, like %(example)s", example=EXAMPLE)
+            return _("Enter the code, like %(example)s", example=EXAMPLE)
         case access_code.Mistyped.TOO_SHORT | access_code.Mistyped.TOO_LONG:
             return _(
-                "The code on your sheet has %(length)s letters and digits."
-                " Check that none is missing or typed twice.",
+                "The code has %(length)s letters and digits. Check that none is missing or typed twice.",
                 length=length,
             )
         case access_code.Mistyped.FOREIGN_SYMBOL:

@@ -10,6 +10,15 @@ from app.web.landing_form import FieldError
 KINDS = (Kind.PHYSICIAN, Kind.DELEGATE, Kind.GUARDIAN)
 
 
+# Of several studies: one code for all of them, on one sheet. A single one has its patient's code already.
+KINDS_OF_SEVERAL = (Kind.PATIENT, *KINDS)
+
+
+def kinds(count: int) -> tuple[Kind, ...]:
+    """For whom a grant of so many studies can be made by hand."""
+    return KINDS_OF_SEVERAL if count > 1 else KINDS
+
+
 def kind(value: str) -> str:
     """For whom a grant is."""
     return {
@@ -17,7 +26,8 @@ def kind(value: str) -> str:
         Kind.PHYSICIAN: _("A physician"),
         Kind.DELEGATE: _("Somebody whom the patient names"),
         Kind.GUARDIAN: _("A parent or guardian"),
-        Kind.LINK: _("Whoever has the link"),
+        Kind.GROUP: _("A group, by a rule for a DICOM tag"),
+        Kind.LINK: _("A link made in Orthanc"),
     }[Kind(value)]
 
 
@@ -41,6 +51,8 @@ def error(problem: Problem) -> FieldError:
         case Problem.NO_BIRTH_DATE:
             text = _("These studies have no birth date in common that could be asked for.")
             return FieldError("asks_birth_date", text)
+        case Problem.PATIENT_BY_MAIL:
+            return FieldError("by-hand", _("The patient's code goes out on paper, not by mail."))
         case Problem.MAIL_OFF:
             return FieldError("by-hand", mailing(Mailing.OFF))
         case Problem.BAD_ADDRESS:

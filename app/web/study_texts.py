@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from app.domain.dicom import parse_person_name
 from app.domain.modality import MEANINGS, OTHER, examination
 from app.domain.permissions import Permission
 from app.domain.study import Series
-from app.models import Study
+from app.models import Grant, Study
 from app.web import i18n
 from app.web.i18n import _
 
@@ -35,6 +35,14 @@ def describe(study: Study) -> dict[str, Any]:
 
 def permissions(allowed: Permission) -> dict[str, bool]:
     return {"report": Permission.REPORT in allowed, "download": Permission.DOWNLOAD in allowed}
+
+
+def expires_text(grants: Iterable[Grant]) -> str:
+    """When the last of them ends; empty where one has no end."""
+    ends = [grant.expires_at for grant in grants]
+    if not ends or None in ends:
+        return ""
+    return _("This access ends on %(date)s.", date=i18n.show_date(max(filter(None, ends)).date()))
 
 
 def describe_series(series: Series) -> dict[str, Any]:

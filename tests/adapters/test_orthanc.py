@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from app.adapters.orthanc import ArchiveUnreachable, Orthanc
+from app.domain.looks import Pixels
 from app.domain.study import Picture
 from tests.adapters.http_stub import Answer, Stub
 from tests.conftest import ARCHIVE
@@ -91,6 +92,22 @@ def test_the_list_and_the_study_agree_on_what_has_changed(stub: Stub, orthanc: O
     assert listed({**STUDY, "Series": ["b", "a"]}) == read.fingerprint  # the order tells nothing
     assert listed({**STUDY, "Series": ["a"]}) != read.fingerprint
     assert listed({**STUDY, "PatientMainDicomTags": {"PatientID": "P2"}}) != read.fingerprint
+    # A label leaves LastUpdate as it is; an Orthanc that learns of labels (1.12) changes nothing by that.
+    assert listed({**STUDY, "Labels": []}) == read.fingerprint
+    assert listed({**STUDY, "Labels": ["ward-7"]}) != read.fingerprint
+
+
+def test_further_main_tags_and_labels_are_read(stub: Stub, orthanc: Orthanc) -> None:
+    main = {**STUDY["MainDicomTags"], "RequestingPhysician": "Haus^Anna", "StudyTime": "093000"}
+    told = {**STUDY, "MainDicomTags": main, "Labels": ["teaching", "ward-7"]}
+    stub.routes(of_study(**{"studies/s1": Answer.json(told)}))
+
+    study = orthanc.study("s1")
+
+    assert study is not None
+    assert study.other_tags["RequestingPhysician"] == "Haus^Anna"
+    assert study.other_tags["Labels"] == "teaching\\ward-7"
+    assert not {"StudyTime", "StudyInstanceUID", "PatientID"} & set(study.other_tags)
 
 
 def test_all_pages_of_a_long_list_are_walked(stub: Stub, orthanc: Orthanc) -> None:
@@ -137,12 +154,13 @@ def test_pictures_come_in_reading_order_and_objects_without_pixels_have_none(
             **of_study(),
             "series/a/instances": Answer.json(instances),
             "series/b/instances": Answer.json([{"ID": "i3"}]),
-            "instances/i2/content/0028-0010": Answer(200, b"512"),
+            "instances/i2/simplified-tags": Answer.json({"Rows": "512", "Columns": "400"}),
         }
     )
     axial, document = orthanc.series("s1")
     assert (axial.number, axial.title, axial.modality) == (1, "Axial", "CT")
     assert axial.pictures == (Picture("i4", 0), Picture("i1", 0), Picture("i1", 1), Picture("i2", 0))
+    assert axial.pixels == Pixels(512)
     assert (document.number, document.modality, document.pictures) == (2, "SR", ())
 
 

@@ -1,16 +1,16 @@
-"""From the images to the patient's hand and back: write, sign, print, scan, read."""
+"""From the desk to the patient's hand: the access sheet alone (with a report: test_report.py)."""
 
 from __future__ import annotations
 
 from datetime import date
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page
 
 from app.demo import studies
 from app.domain.staff import Role
 from tests.support import paper
-from tests.support.browser import DESKTOP, PHONE, wait_for_sign, window
+from tests.support.browser import DESKTOP, PHONE, window
 from tests.support.clinic import Clinic
 
 LOGIN, PASSWORD = "radiologist", "correct horse battery"
@@ -58,45 +58,6 @@ def printed(page: Page, button: str) -> bytes:
 
 def _is_pdf(response) -> bool:  # type: ignore[no-untyped-def]
     return response.headers.get("content-type") == "application/pdf"
-
-
-def test_write_sign_print_scan_and_read(browser: Browser, clinic_with_radiologist: Clinic) -> None:
-    clinic = clinic_with_radiologist
-    with window(browser, DESKTOP) as page:
-        sign_in(page, clinic)
-        page.get_by_role("searchbox").fill("zofia nowak")
-        page.keyboard.press("Enter")
-        page.get_by_role("link", name="Zofia Nowak").click()
-
-        page.get_by_label("Findings").fill("Both lungs are clear.\nThe heart is of normal size.")
-        page.get_by_label("Impression").fill("No sign of pneumonia.")
-        page.get_by_role("button", name="Save").click()
-        expect(page.get_by_label("Findings")).to_have_value(
-            "Both lungs are clear.\nThe heart is of normal size."
-        )
-        page.get_by_role("button", name="Sign", exact=True).click()
-        expect(page.get_by_text("Dr. Jan Kowalski").first).to_be_visible()
-        pdf = printed(page, "Print the report")
-
-    assert "No sign of pneumonia." in paper.text(pdf)
-    address = paper.scan(paper.pages(pdf)[0])
-    assert address.startswith(f"{clinic.portal}/#")
-
-    with window(browser, PHONE, is_mobile=True, has_touch=True) as phone:
-        phone.goto(address)
-        phone.get_by_label("Day").fill("3")
-        phone.get_by_label("Month").fill("2")
-        phone.get_by_label("Year").fill("1949")
-        phone.get_by_role("button", name="Report and more").tap()
-        expect(phone.get_by_text("Zofia Nowak")).to_be_visible()
-
-        link = phone.get_by_role("link", name="Read the report")
-        own = phone.request.get(f"{clinic.portal}{link.get_attribute('href')}").body()
-        assert "The heart is of normal size." in paper.text(own)
-        assert address.rpartition("#")[2][:4] not in paper.text(own)
-
-        phone.get_by_role("link", name="Light look").tap()
-        wait_for_sign(phone.locator("[data-stage] img"))
 
 
 def test_the_access_sheet_alone_opens_the_study(browser: Browser, clinic_with_radiologist: Clinic) -> None:

@@ -182,16 +182,17 @@ class TestWithoutAnAuditRow:
             actor="studykey",
         )
         services.session.flush()
-        services.reports.sign(study, Text("Fine.", "Fine."), revision=0, by=anna, at=services.clock())
+        services.reports.sign(
+            study, Text("Fine.", "Fine."), revision=0, by=anna, at=services.clock(), pdf=b"%PDF-1.7"
+        )
         services.session.commit()
         report = services.reports.signed(study)
         assert report is not None
-        grant_id, at = paper.grant.id, services.clock()
-        services.session.expunge_all()
+        live, _ = visit(services, paper)
         broken(services)
 
         with pytest.raises(StoreUnavailable):
-            services.reports.note_reading(study, report, grant_id=grant_id, address=ADDRESS, at=at)
+            services.visits.note_reading(live, study, report.version, address=ADDRESS, at=services.clock())
 
     def test_what_a_page_changed_is_not_committed(self, services: Services, broken) -> None:  # type: ignore[no-untyped-def]
         _, paper = fresh_clinic(services)

@@ -258,7 +258,7 @@ def write(services: Services, study: Study, revision: int = 0) -> None:
 
 def sign(services: Services, study: Study) -> None:
     by = person(services)
-    services.reports.sign(study, Text("f", "i", "r"), revision=1, by=by, at=services.clock())
+    services.reports.sign(study, Text("f", "i", "r"), revision=1, by=by, at=services.clock(), pdf=b"%PDF-1.7")
     services.session.commit()
 
 
@@ -369,7 +369,7 @@ def test_codes_of_several_studies_end_and_end_later_together(
     bare = study_in(services, is_derived=True)
     ids = [first.id, second.id, bare.id, 10**9]
 
-    chosen = services.selection.look(ids)
+    chosen = services.selection.look(ids, at=services.clock())
     assert [held.studies[0].id for held in chosen.held] == [second.id, first.id]
     assert [study.id for study in chosen.without] == [bare.id]
 

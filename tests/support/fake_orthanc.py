@@ -6,15 +6,50 @@ the last row of the page, and of an empty page the newest there is, which can go
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from app.adapters.orthanc import ArchiveUnreachable, Orthanc
-from app.config import ArchiveSettings
-from app.domain.study import Change, ChangePage, GateState, ListedStudy, Picture, Series, StudyRecord
+from pydicom import dcmread
 
+from app.adapters.encapsulated_pdf import study_of
+from app.adapters.orthanc import ArchiveUnreachable, Media, Orthanc
+from app.config import ArchiveSettings
+from app.domain import looks
+from app.domain.looks import Window
+from app.domain.study import (
+    Change,
+    ChangePage,
+    GateState,
+    ListedDocument,
+    ListedStudy,
+    Picture,
+    Series,
+    StoredInstance,
+    StudyRecord,
+)
+
+IDS = ("PatientID", "StudyInstanceUID")
 JPEG = b"\xff\xd8\xff\xe0 not really \xff\xd9"
+ZIP = b"PK\x03\x04 not really PK\x05\x06"
+
+
+class FakeMedia(Media):
+    """``breaks``: it comes in part, and then the archive is gone."""
+
+    def __init__(self, *, breaks: bool = False) -> None:
+        self.is_closed = False
+        self._breaks = breaks
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield ZIP[:7]
+        if self._breaks:
+            raise ArchiveUnreachable("main", "ChunkedEncodingError")
+        yield ZIP[7:]
+
+    def close(self) -> None:
+        self.is_closed = True
 
 
 class FakeOrthanc(Orthanc):
@@ -32,7 +67,15 @@ class FakeOrthanc(Orthanc):
         self.is_open = self.is_unreachable = False
         self.poison: set[str] = set()
         self.unrenderable: set[str] = set()
+        self.instances: dict[str, bytes] = {}  # DICOM files that were stored, by SOP Instance UID
+        self.bytes = 60_000_000  # of a study's files
+        self.breaks = False
+        self.media_given: list[FakeMedia] = []
+        self.listed: tuple[ListedDocument, ...] = ()  # reports among the images
         self.before_study: Callable[[], None] = lambda: None
+        # Size, quality and window of each picture that was made.
+        self.asked: list[tuple[int, int, tuple[float, float] | None]] = []
+        self.weight: Callable[[int, int], int] = lambda size, quality: 0  # bytes that a picture has at least
         self.probes = self.reads = 0
 
     # What a test does to it.
@@ -95,11 +138,71 @@ class FakeOrthanc(Orthanc):
         three = tuple(Picture(f"{orthanc_id}-{number}", 0) for number in range(3))
         return self.pictures.get(orthanc_id, (Series(1, "Lungs", "CT", three), Series(2, "Dose", "SR", ())))
 
-    def rendered(self, picture: Picture, *, size: int, quality: int) -> tuple[str, bytes] | None:
+    def shifted(self, picture: Picture, window: Window) -> tuple[float, float] | None:
         self._answer()
+        return looks.shifted(window, (500.0, 1000.0), is_light_low=False)
+
+    def rendered(
+        self, picture: Picture, *, size: int, quality: int, window: tuple[float, float] | None = None
+    ) -> tuple[str, bytes] | None:
+        self._answer()
+        self.asked.append((size, quality, window))
         if picture.instance_id in self.unrenderable:
             return None
-        return "image/jpeg", JPEG + picture.instance_id.encode()
+        return "image/jpeg", (JPEG + picture.instance_id.encode()).ljust(self.weight(size, quality))
+
+    def size(self, orthanc_id: str) -> int | None:
+        self._answer()
+        return self.bytes if orthanc_id in self.records else None
+
+    def media(self, orthanc_id: str) -> Media | None:
+        self._answer()
+        if orthanc_id not in self.records:
+            return None
+        self.media_given.append(FakeMedia(breaks=self.breaks))
+        return self.media_given[-1]
+
+    def main_tags(self, orthanc_id: str) -> dict[str, str] | None:
+        self._answer()
+        if (told := self.records.get(orthanc_id)) is None:
+            return None
+        return {
+            "PatientID": told.patient_id,
+            "PatientName": told.patient_name,
+            "PatientBirthDate": told.birth_date_text,
+            "PatientSex": told.patient_sex,
+            "StudyInstanceUID": told.study_instance_uid,
+            "StudyDate": told.study_date.strftime("%Y%m%d") if told.study_date else "",
+            "StudyDescription": told.description,
+            "AccessionNumber": told.accession_number,
+        }
+
+    def store(self, dicom_file: bytes) -> StoredInstance:
+        self._answer()
+        made = dcmread(io.BytesIO(dicom_file))
+        uid, study_id = str(made.SOPInstanceUID), study_of({k: str(made[k].value) for k in IDS})
+        self.instances.setdefault(uid, dicom_file)
+        if study_id in self.records:
+            self.change(study_id)
+        return StoredInstance(uid, study_id)
+
+    def documents(self, orthanc_id: str) -> tuple[ListedDocument, ...]:
+        self._answer()
+        return self.listed
+
+    def instance_file(self, instance_id: str) -> bytes | None:
+        self._answer()
+        return self.instances.get(instance_id)
+
+    def instance_pdf(self, instance_id: str) -> tuple[str, bytes] | None:
+        self._answer()
+        if (dicom_file := self.instances.get(instance_id)) is None:
+            return None
+        return instance_id, dcmread(io.BytesIO(dicom_file)).EncapsulatedDocument
+
+    def delete_instance(self, instance_id: str) -> None:
+        self._answer()
+        self.instances.pop(instance_id, None)
 
     def studies_with_uid(self, study_instance_uid: str) -> tuple[str, ...]:
         self._answer()

@@ -104,9 +104,9 @@ def test_every_slip_is_told_at_its_field_in_the_order_of_the_page(
 @pytest.mark.parametrize(
     ("code", "words"),
     [
-        ("", "Enter the code from your sheet, like K7QD-9M3X-4TBN"),
-        ("K7QD", "The code on your sheet has 12 letters and digits."),
-        ("K7QD-9M3X-4TBN-N", "The code on your sheet has 12 letters and digits."),
+        ("", "Enter the code, like K7QD-9M3X-4TBN"),
+        ("K7QD", "The code has 12 letters and digits."),
+        ("K7QD-9M3X-4TBN-N", "The code has 12 letters and digits."),
         ("К7QD-9M3X-4TBN", "The code has only the digits 0 to 9 and the letters A to Z, without U."),
         ("K7QD-9M3X-4T8N", "Compare 8 and B, 5 and S, 2 and Z, 6 and G."),
     ],

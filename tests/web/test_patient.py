@@ -433,7 +433,7 @@ def test_a_grant_over_two_studies_shows_both(portal: Portal) -> None:
 
     assert portal.prove().location == portal.get("/").location == "/studies"
     page = portal.get("/studies").text
-    assert "CT: Thorax" in page and "Knie links" in page and "2 studies" in page
+    assert "CT scan of the chest" in page and "Knie links" in page and "2 studies" in page
     assert f'href="/study/{other}"' in page
     assert 'href="/studies"' in portal.get(f"/study/{other}").text
     assert portal.post(f"/study/{other}/viewer").status_code == 303

@@ -264,7 +264,7 @@ def test_the_physician_needs_no_birth_date_and_comes_to_the_list_of_studies(desk
 
     assert opened.location == doctor.get("/").location == "/studies"
     page = doctor.get("/studies").text
-    assert "CT: Thorax" in page and "Knie links" in page and page.count("Open the images") == 2
+    assert "CT scan of the chest" in page and "Knie links" in page and page.count("Open the images") == 2
     assert doctor.get("/studies").headers["Cache-Control"] == "no-store"
     assert "stone-webviewer" in doctor.post(f"/study/{other}/viewer").location
 

@@ -7,4 +7,16 @@ from flask import Blueprint
 blueprint = Blueprint("patient", __name__)
 
 # The views register themselves on the blueprint.
-from app.web.patient import brand, images, landing, studies, study  # noqa: E402, F401
+from app.web.patient import (  # noqa: E402, F401
+    brand,
+    control,
+    download,
+    group,
+    images,
+    landing,
+    preview,
+    report,
+    staying,
+    studies,
+    study,
+)

@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from flask import make_response, redirect, render_template, request
+from flask import g, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from werkzeug.wrappers import Response
 
+from app.domain.dicom import parse_person_name
+from app.services.audit import StoreUnavailable
 from app.services.proof import Outcome
+from app.services.site import PATIENT_LANGUAGES
 from app.services.visits import LiveVisit
-from app.web import access, landing_form
+from app.web import access, i18n, landing_form
 from app.web.access import Who, allow
 from app.web.context import caller_address, services
 from app.web.csrf import csrf
@@ -28,8 +31,8 @@ def landing() -> ResponseReturnValue:
     # During a visit the portal's address is the way back from the viewer; ?another asks for the form.
     live = services().visits.find(access.visit_key(), at=services().clock())
     if isinstance(live, LiveVisit) and "another" not in request.args:
-        return redirect(studies.first_page(live), 303)
-    return _form(landing_form.Typed())
+        return i18n.remember(redirect(studies.first_page(live), 303))
+    return i18n.remember(_form(landing_form.Typed()))
 
 
 @blueprint.post("/", endpoint="prove")
@@ -64,10 +67,13 @@ def prove() -> ResponseReturnValue:
 def _begin(grant_id: int) -> ResponseReturnValue:
     now, visits = services().clock(), services().visits
     before = visits.find(access.visit_key(), at=now)
+    if isinstance(before, LiveVisit) and "join" in request.form:
+        both = visits.add(before, grant_id, address=caller_address(), at=now)
+        return redirect(studies.first_page(both), 303)
     if isinstance(before, LiveVisit):
         visits.end(before, address=caller_address(), at=now)
     live, key = visits.begin(grant_id, address=caller_address(), at=now)
-    if request.form.get("go") == "study" or len(live.studies) > 1:
+    if request.form.get("go") == "study" or len(live.studies) != 1 or live.groups:
         response = redirect(studies.first_page(live), 303)
     else:
         response = images.open_images(live, live.studies[0])
@@ -101,9 +107,37 @@ def _form(
         errors=errors or [],
         refusal=refusal,
         wait=wait,
+        joined=_joined(),
         code_length=services().settings.code_symbols + 1,
+        languages=[(code, i18n.own_name(code)) for code in i18n.offered()],
+        picture_language=_with_picture(str(i18n.locale())),
+        home=services().settings.base_url,
+        another="another" in request.args,
     )
     return make_response(body, status)
+
+
+def _joined() -> list[str] | None:
+    """Whose studies are open where another sheet's code is to be added to them; None: it stands alone.
+
+    Only where somebody asked for that: on a shared computer the next person's code ends what was open before.
+    """
+    if request.args.get("another") != "add" and "join" not in request.form:
+        return None
+    try:
+        live = services().visits.find(access.visit_key(), at=services().clock())
+    except StoreUnavailable:  # the page that asks to wait says enough
+        return None
+    if not isinstance(live, LiveVisit):
+        return None
+    g.visit = live  # a page of the visit, with its way out
+    names = [parse_person_name(study.patient_name).shown for study in live.studies]
+    return list(dict.fromkeys([*names, *(part.rule.name for part in live.groups if part.rule)]))
+
+
+def _with_picture(language: str) -> str:
+    """The language of the picture of the sheet: the default language of an installation may have none."""
+    return language if language in PATIENT_LANGUAGES else "en"
 
 
 def _refusal(outcome: Outcome) -> dict[str, Any]:

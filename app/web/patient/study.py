@@ -1,19 +1,21 @@
-"""The study's page during a visit, its report, and the way out."""
+"""The study's page during a visit, and the way out."""
 
 from __future__ import annotations
 
-from flask import abort, make_response, redirect, render_template, url_for
+from typing import Any
+
+from flask import redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
-from app.domain.permissions import Permission
-from app.models import Grant, Study
+from app.domain.report import Source
+from app.models import Study
 from app.services.visits import LiveVisit
-from app.web import access, i18n, study_texts
+from app.web import access, examination_texts, i18n, release_texts, study_texts
 from app.web import images as shared
 from app.web.access import Who, allow
 from app.web.context import caller_address, services
 from app.web.i18n import _
-from app.web.patient import blueprint, images
+from app.web.patient import blueprint, download, images, studies
 
 
 @blueprint.get("/study/<int:study_id>")
@@ -21,47 +23,38 @@ from app.web.patient import blueprint, images
 def study(study_id: int) -> ResponseReturnValue:
     live = access.visit()
     shown = images.study_or_404(live, study_id)
-    unavailable = images.why_unavailable(shown, live.permissions)
-    label = "" if unavailable else shared.viewer_label(shown)
+    release = images.released(live, shown)
+    unavailable = images.why_unavailable(shown, live, release)
+    permissions = study_texts.permissions(live.permissions_on(shown))
     return render_template(
         "patient/study.html",
-        study=study_texts.describe(shown),
-        viewer={"label": label, "available": True, "why_not": ""},
+        study=study_texts.describe(shown) | examination_texts.examined(shown),
+        ways=None if unavailable else shared.ways(shown),
+        has_preview=not unavailable and examination_texts.has_pictures(shown),
         unavailable=unavailable,
-        permissions=study_texts.permissions(live.permissions),
-        expires_text=expires_text(live.grant),
-        report_url=_report_url(shown),
-        studies_url=url_for("patient.studies") if len(live.studies) > 1 else None,
+        permissions=permissions,
+        expires_text=study_texts.expires_text([part.grant for part in live.parts_of(shown)]),
+        report=_report(shown) if permissions["report"] and release.report.is_out else None,
+        may_download=download.is_possible(live, shown),
+        comes=release_texts.for_patient(release),
+        may_give_on=services().giving_on.giver(live, shown) is not None,
+        is_owner=services().giving_on.is_owner(live, shown),
+        studies_url=studies.way_up(live, shown),
     )
 
 
-def expires_text(grant: Grant) -> str:
-    if grant.expires_at is None:
-        return ""
-    return _("This access ends on %(date)s.", date=i18n.show_date(grant.expires_at.date()))
-
-
-def _report_url(study: Study) -> str | None:
-    if services().reports.signed(study) is None:
+def _report(study: Study) -> dict[str, Any] | None:
+    """What the page says of the report that stands; of an earlier version only that there was one."""
+    signed = services().reports.signed(study)
+    if signed is None or signed.signed_at is None:
         return None
-    return url_for("patient.report", study_id=study.id)
-
-
-@blueprint.get("/study/<int:study_id>/report.pdf")
-@allow(Who.VISITOR)
-def report(study_id: int) -> ResponseReturnValue:
-    live = access.visit()
-    shown = images.study_or_404(live, study_id)
-    signed = services().reports.signed(shown)
-    if signed is None or Permission.REPORT not in live.permissions:
-        return abort(404)
-    now = services().clock()
-    services().reports.note_reading(shown, signed, grant_id=live.grant.id, address=caller_address(), at=now)
-    document = services().papers.report_for_patient(shown, signed, language=str(i18n.locale()), at=now)
-    response = make_response(document.pdf)
-    response.mimetype = "application/pdf"
-    response.headers.set("Content-Disposition", "inline", filename=document.name)
-    return response
+    is_amended, signed_on = signed.version > 1, i18n.show_date(i18n.local(signed.signed_at).date())
+    says = _("Amended on %(date)s by %(name)s.") if is_amended else _("Signed on %(date)s by %(name)s.")
+    return {
+        "is_pdf_alone": signed.source == Source.BROUGHT,
+        "is_amended": is_amended,
+        "says": says % {"date": signed_on, "name": signed.signed_name},
+    }
 
 
 @blueprint.post("/done")

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from flask import Blueprint, abort, redirect, request, url_for
+from flask import Blueprint, abort, make_response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
+from app.adapters.pdf import RenderersBusy, RenderingFailed, RenderingTookTooLong
 from app.domain.staff import Act
 from app.models import Grant
+from app.services.papers import GlyphsMissing, Wish
 from app.web import access
 from app.web.access import Who, allow
 from app.web.context import services
@@ -40,6 +42,30 @@ def show_code(ref: str) -> ResponseReturnValue:
         return grant_page(grant, problem=problem, status=409)
     response = grant_page(grant, paper=paper)
     response.headers["Refresh"] = f"{SHOWN_SECONDS}; url={url_for('staff_grants.show', ref=ref)}"
+    return response
+
+
+@blueprint.post("/<ref>/sheet")
+@allow(Who.STAFF, Act.PRINT)
+def print_sheet(ref: str) -> ResponseReturnValue:
+    """The sheet that was handed out, once more, in the browser's own viewer: it lists what the code opens."""
+    grant = _grant_or_404(ref)
+    wish = Wish(request.form.get("language", ""), with_password=bool(request.form.get("with_password")))
+    try:
+        document = services().papers.sheet_of(grant, wish, at=services().clock(), actor=access.actor())
+    except (GlyphsMissing, RenderersBusy, RenderingFailed, RenderingTookTooLong) as error:
+        is_busy = isinstance(error, RenderersBusy)
+        problem = (
+            _("Many pages are being printed. Please try again.")
+            if is_busy
+            else _("This page couldn't be made. Nothing was changed; the sheet printed before still works.")
+        )
+        return grant_page(grant, problem=problem, status=503 if is_busy else 500)
+    if document is None:
+        return grant_page(grant, problem=_("There is no sheet to print for this access now."), status=409)
+    response = make_response(document.pdf)
+    response.mimetype = "application/pdf"
+    response.headers.set("Content-Disposition", "inline", filename=document.name)
     return response
 
 

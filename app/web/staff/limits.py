@@ -102,6 +102,16 @@ def _state() -> dict[str, Any]:
         ],
         "follows": condition.follows(at=at),
         "archives": [_archive(name, known, at) for name, known in condition.archives(names).items()],
+        "undelivered": [
+            {
+                "study_id": one.study_id,
+                "name": parse_person_name(one.patient_name).shown,
+                "problem": one.problem,
+                "tries": one.tries,
+                "due_at": one.due_at,
+            }
+            for one in condition.undelivered()
+        ],
         "trail": trail,
         "verified": {
             "at": last.at,

@@ -1,14 +1,11 @@
 """What the list of studies is narrowed to, as its address says it.
 
 State, modality and day are plain parameters, so that a bookmark keeps them. What was typed is mostly a patient's name:
-it stands in the address only sealed, so that no log, no proxy and no browser history of a shared computer can tell it.
+it stands in the address only sealed (``web.sealed``).
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -20,9 +17,8 @@ from app.services.study_search import State, Wanted
 from app.web import i18n
 from app.web.context import services
 from app.web.i18n import _
+from app.web.sealed import seal, typed, unseal
 
-LONGEST = 200  # characters typed
-_CONTEXT = "search"  # what the seal is bound to
 # Days back from today: the first and the last.
 DAYS = {"today": (0, 0), "yesterday": (1, 1), "week": (6, 0)}
 
@@ -61,7 +57,7 @@ def from_address(arguments: MultiDict[str, str]) -> Query:
 
 
 def from_form(form: MultiDict[str, str]) -> Query:
-    return _known(" ".join(form.get("q", "")[:LONGEST].split()), form)
+    return _known(typed(form.get("q", "")), form)
 
 
 def _known(text: str, given: MultiDict[str, str]) -> Query:
@@ -72,23 +68,6 @@ def _known(text: str, given: MultiDict[str, str]) -> Query:
         modality=modality if modality in MEANINGS else "",
         day=day if day in DAYS else "",
     )
-
-
-def seal(text: str) -> str:
-    """``text`` for an address; another one each time."""
-    if not text:
-        return ""
-    kid, sealed = services().crypto.seal_text(_CONTEXT, text)
-    return f"{kid}.{base64.urlsafe_b64encode(sealed).decode().rstrip('=')}"
-
-
-def unseal(sealed: str) -> str:
-    """What was typed; "" for what is no seal of ours (any more)."""
-    kid, _dot, encoded = sealed.partition(".")
-    with suppress(KeyError, ValueError, binascii.Error):
-        secret = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
-        return services().crypto.unseal_text(_CONTEXT, kid, secret)
-    return ""
 
 
 def _days(key: str) -> tuple[date, date]:

@@ -14,11 +14,10 @@ from flask.typing import ResponseReturnValue
 from app.domain.staff import Act
 from app.services.rules import Rules
 from app.services.selection import MOST
-from app.web import access
+from app.web import access, sealed
 from app.web.access import Who, allow
 from app.web.context import services
 from app.web.i18n import _
-from app.web.staff import list_query
 
 blueprint = Blueprint("staff_selected", __name__, url_prefix="/staff/studies")
 
@@ -89,7 +88,7 @@ def _ask(act: str, rules: Rules, problem: str = "") -> ResponseReturnValue:
         "staff/worklist_ask.html",
         staff=access.staff(),
         act=act,
-        chosen=services().selection.look(_ids()),
+        chosen=services().selection.look(_ids(), at=services().clock()),
         choices=_choices(rules),
         problem=problem,
         back=_parameters(),
@@ -106,7 +105,7 @@ def _parameters() -> dict[str, Any]:
     }
     if not (given["before"].isascii() and given["before"].isdigit()):
         given["before"] = ""
-    if not list_query.unseal(given["q"]):
+    if not sealed.unseal(given["q"]):
         given["q"] = ""
     return {name: value[:500] for name, value in given.items() if value}
 

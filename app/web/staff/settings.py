@@ -20,21 +20,23 @@ from app.domain.staff import Act
 from app.services import rules as site_rules
 from app.services.papers import GlyphsMissing
 from app.services.rules import Rules
-from app.services.site import LANGUAGES, PAPERS, TEXTS, Unusable
+from app.services.site import PAPER_LANGUAGES, PAPERS, PATIENT_LANGUAGES, TEXTS, Unusable
 from app.web import access, brand, i18n, settings_texts, study_texts
 from app.web.access import Who, allow
 from app.web.context import services
 from app.web.i18n import _
+from app.web.staff import release_form
 
 blueprint = Blueprint("staff_settings", __name__, url_prefix="/staff/settings")
 
 SECTIONS: dict[str, tuple[str, ...]] = {
     "clinic": ("name", "address", "phone", "colour", "paper", "language", "languages"),
     "codes": ("grant_days", "codes_paused", "code_modalities", "code_excluded"),
-    "sharing": ("share_days", "share_until_revoked", "password_in_link"),
+    "release": (*release_form.NAMES, "archive_reports"),
+    "sharing": ("share_days", "share_until_revoked", "password_in_link", "link_policy", "direct_links"),
     "signing-in": ("second_factor_roles", "lock_minutes", "splash_unlocked"),
 }
-_LISTS = ("languages", "code_modalities", "second_factor_roles")
+_LISTS = ("languages", "code_modalities", "second_factor_roles", "direct_links")
 AMONG = 200
 
 
@@ -174,11 +176,24 @@ def _more(section: str, values: dict[str, str], problems: dict[str, str]) -> dic
         sample = brand.sample(values["colour"]) or brand.sample(brand.FALLBACK)
         assert sample is not None
         return {
-            "languages": [(code, i18n.own_name(code)) for code in LANGUAGES],
+            "languages": [(code, i18n.own_name(code)) for code in PATIENT_LANGUAGES],
+            "paper_languages": [(code, i18n.own_name(code)) for code in PAPER_LANGUAGES],
             "papers": PAPERS,
             "has_logo": services().site.facts().logo is not None,
             "contrast": settings_texts.contrast(sample),
         }
+    if section == "release":
+        usable = {name: values[name] for name in release_form.NAMES if name not in problems}
+        wanted, _wrong = services().rules.checked(usable)
+        return {
+            "images": release_form.cells(values["release_images"]),
+            "report": release_form.cells(values["release_report"]),
+            "rows": release_form.rows(values["release_by_modality"]),
+            "choices": release_form.choices(),
+            "examples": release_form.examples(wanted.release, at=services().clock()),
+        }
+    if section == "sharing":
+        return {"policies": settings_texts.policies(), "link_types": settings_texts.link_types()}
     if section == "signing-in":
         return {"without": services().rules.without_second_factor()}
     if section == "codes":
@@ -209,12 +224,16 @@ def _stored() -> dict[str, str]:
 
 def _typed(name: str) -> str:
     form: MultiDict[str, str] = request.form
+    if name in release_form.NAMES:
+        return release_form.typed(name, form)
     if name in site_rules.NAMES and isinstance(getattr(Rules, name), bool):
         return "yes" if form.get(name) else "no"
-    if name == "languages" and set(form.getlist(name)) >= set(LANGUAGES):
+    if name == "languages" and set(form.getlist(name)) >= set(PATIENT_LANGUAGES):
         return ""  # all: those of later versions too
     if name in _LISTS:
         return site_rules.write(_in_order(name, form.getlist(name)))
+    if name == "link_policy" and name not in form:
+        return form.get("was-link_policy") or site_rules.write(services().rules.now().link_policy)
     text = _tidy(form.get(name, ""))
     if name == "grant_days" and not text:
         return "0"

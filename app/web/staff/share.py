@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from flask import Blueprint, abort, make_response, redirect, render_template, request, url_for
@@ -11,13 +12,14 @@ from werkzeug.wrappers import Response
 from app.domain.dicom import parse_person_name
 from app.domain.grants import Kind
 from app.domain.permissions import PATIENT, Permission
+from app.domain.share_links import INSTANT
 from app.domain.staff import Act
 from app.models import Study
 from app.services.grants import Paper
 from app.services.sharing import MOST_STUDIES, Mailing, Problem, Wish, has_birth_date, is_of_several_people
 from app.services.site import LANGUAGES
 from app.services.worklist import LARGEST_ID
-from app.web import access, i18n, share_texts, study_texts
+from app.web import access, grant_texts, i18n, share_texts, study_texts
 from app.web.access import Who, allow
 from app.web.context import services
 
@@ -36,7 +38,8 @@ def form() -> ResponseReturnValue:
 @blueprint.post("/share")
 @allow(Who.STAFF, Act.SHARE)
 def share() -> ResponseReturnValue:
-    studies, wish, now = _studies_or_404(), _wish(), services().clock()
+    studies, now = _studies_or_404(), services().clock()
+    wish = _wish(len(studies))
     made = services().sharing.share(studies, wish, at=now, actor=access.actor())
     if isinstance(made, list):
         return _form(studies, wish, problems=made, status=422)
@@ -75,6 +78,7 @@ def shares() -> ResponseReturnValue:
     now, before = services().clock(), request.args.get("before", type=int)
     page = services().sharing.live(at=now, before=min(before, LARGEST_ID) if before else None)
     more = url_for("staff_share.shares", before=page.next_before) if page.next_before else None
+    straight = services().share_tokens.straight(page.grants)
     return render_template(
         "staff/shares.html",
         staff=access.staff(),
@@ -82,6 +86,10 @@ def shares() -> ResponseReturnValue:
             {
                 "grant": grant,
                 "kind": share_texts.kind(grant.kind),
+                "way": grant_texts.way(grant, straight.get(grant.id)),
+                "asks": "" if grant.id in straight else grant_texts.asks(grant),
+                "is_click": straight.get(grant.id) in INSTANT,
+                "archive": grant.issued_by.removeprefix("archive:") if grant.kind == Kind.LINK else "",
                 "people": list(dict.fromkeys(_name(study) for study in grant.studies)),
                 "studies": [study_texts.describe(study)["title"] for study in grant.studies],
             }
@@ -129,7 +137,7 @@ def _unasked() -> Wish:
     return Wish(label="", days=DEFAULT_DAYS if DEFAULT_DAYS in days else days[0])
 
 
-def _wish() -> Wish:
+def _wish(count: int) -> Wish:
     fields = request.form
     kind, told = fields.get("kind", ""), fields.get("days", "")
     permissions = Permission.NONE
@@ -140,7 +148,7 @@ def _wish() -> Wish:
     days = None if told == UNTIL_REVOKED else int(told) if told.isdecimal() and len(told) < 6 else 0
     return Wish(
         label=" ".join(fields.get("label", "").split()),
-        kind=Kind(kind) if kind in share_texts.KINDS else Kind.PHYSICIAN,
+        kind=Kind(kind) if kind in share_texts.kinds(count) else Kind.PHYSICIAN,
         permissions=permissions,
         days=days,
         asks_birth_date=bool(fields.get("asks_birth_date")),
@@ -163,7 +171,7 @@ def _form(
         has_birth_date=has_birth_date(studies),
         wish=wish,
         allows=wish.permissions.names.split(","),
-        kinds=[(kind.value, share_texts.kind(kind)) for kind in share_texts.KINDS],
+        kinds=[(kind.value, share_texts.kind(kind)) for kind in share_texts.kinds(len(studies))],
         days=rules.share_days,
         until_revoked=UNTIL_REVOKED if rules.share_until_revoked else None,
         errors=[share_texts.error(problem) for problem in problems or []],
@@ -181,13 +189,18 @@ def _name(study: Study) -> str:
     return parse_person_name(study.patient_name).shown
 
 
+def _letters(offered: Sequence[str]) -> Sequence[str]:
+    """The languages of letters among those that the clinic offers; all, where there is none."""
+    return [code for code in LANGUAGES if code in offered] or LANGUAGES
+
+
 def _about_mail() -> dict[str, Any]:
     rules = services().rules.now()
     return {
         "mail_on": services().sharing.is_mail_on,
         "password_in_link": rules.password_in_link,
-        "languages": [(code, i18n.own_name(code)) for code in rules.languages or LANGUAGES],
-        "language": request.form.get("language") or services().site.facts().language,
+        "languages": [(code, i18n.own_name(code)) for code in _letters(rules.languages)],
+        "language": request.form.get("language") or services().site.facts().letters_language,
         "open_archives": services().archives.open_ones(),
     }
 

@@ -8,22 +8,21 @@ from flask import Blueprint, abort, make_response, render_template, request, url
 from werkzeug.wrappers import Response
 
 from app.domain.dicom import parse_person_name
+from app.domain.grants import Kind, Policy
 from app.domain.staff import Act
 from app.models import Grant, Study
 from app.services.grants import Paper
-from app.services.reports import Text
-from app.services.site import LANGUAGES, PAPERS
+from app.services.papers import OF_PATIENTS
+from app.services.site import PAPER_LANGUAGES, PAPERS
 from app.services.timeline import Page
-from app.web import access, event_texts, grant_texts, i18n, study_texts
+from app.web import access, event_texts, grant_texts, i18n, release_texts, report_texts, study_texts
 from app.web.context import services
 
 blueprint = Blueprint("staff_study", __name__, url_prefix="/staff/study")
 
 
-def page(
-    study: Study, *, report: dict[str, Any] | None = None, problem: str = "", status: int = 200, **more: Any
-) -> Response:
-    """The page of a study. ``report`` and ``more`` say what just went wrong; ``problem`` is its sentence."""
+def page(study: Study, *, problem: str = "", status: int = 200, **more: Any) -> Response:
+    """The page of a study. ``more`` says what just went wrong; ``problem`` is its sentence."""
     now, grants = services().clock(), services().grants.of_study(study)
     current = services().grants.current(study)
     site = services().site.facts()
@@ -38,45 +37,41 @@ def page(
         now=now,
         is_expired=current is not None and current.expires_at is not None and current.expires_at <= now,
         effect=services().papers.effect(study, at=now).value,
+        ends_with=services().grants.ends_with(current, at=now) if current else [],
         can_replace=current is not None and services().papers.effect(study, at=now) == "same",
         **_grants(grants, current),
+        **release_texts.for_staff(study, at=now),
+        delivery=services().deliveries.of(study) if Act.READ in access.acts() else None,
         **events(timeline, grants, url_for("staff_study.show", study_id=study.id)),
         others=[
             study_texts.describe(other) | {"study": other} for other in services().timeline.others(study)
         ],
-        languages=[(code, i18n.own_name(code)) for code in LANGUAGES],
+        languages=[(code, i18n.own_name(code)) for code in PAPER_LANGUAGES],
         papers=PAPERS,
         site=site,
         done=request.args.get("done", ""),
         problem=problem,
         open_archives=services().archives.open_ones(),
-        **(report or written(study)),
+        **_written(study),
         **more,
     )
     return make_response(body, status)
 
 
-def written(study: Study, *, typed: Text | None = None, typed_revision: int = 0) -> dict[str, Any]:
-    """What the page shows of the report; ``typed`` is what stands in the form instead of what is stored.
-
-    Nothing for whoever may not read reports.
-    """
+def _written(study: Study) -> dict[str, Any]:
+    """What the page shows of the report; for whoever may not read reports nothing but where it stands."""
     reports = services().reports
     versions = reports.versions(study)
     draft = next((one for one in versions if not one.is_signed), None)
-    signed = next((one for one in versions if one.is_signed), None)
-    base = draft or signed
-    stored = Text(
-        base.findings if base else "", base.impression if base else "", (draft.reason or "") if draft else ""
-    )
+    may_read = Act.READ in access.acts()
     return {
-        "versions": versions if Act.READ in access.acts() else [],
+        "versions": versions if may_read else [],
         "draft": draft,
-        "signed": signed,
-        "text": typed or stored,
-        "revision": typed_revision if typed else (draft.revision if draft else 0),
-        "problem_field": "",
-        "conflict": None,
+        "draft_writer": reports.writer(draft) if draft else "",
+        "signed": next((one for one in versions if one.is_signed), None),
+        "brought": reports.brought(study) if may_read else {},
+        "kept_aside": reports.aside(study, access.staff()) is not None,
+        "parts": {one.id: report_texts.parts(one) for one in versions} if may_read else {},
     }
 
 
@@ -85,7 +80,10 @@ def _grants(grants: list[Grant], current: Grant | None) -> dict[str, Any]:
     now, rules = services().clock(), services().rules.now()
     names = services().timeline.names(grant.issued_by for grant in grants)
     ordered = sorted(grants, key=lambda grant: (grant is not current, -grant.id))
-    described = [grant_texts.describe(grant, at=now, names=names) for grant in ordered]
+    straight = services().share_tokens.straight(ordered)
+    described = [
+        grant_texts.describe(grant, at=now, names=names, straight=straight.get(grant.id)) for grant in ordered
+    ]
     return {
         "grants": [one for one in described if not one.is_revoked],
         "revoked_grants": [one for one in described if one.is_revoked],
@@ -100,7 +98,7 @@ def events(timeline: Page, grants: list[Grant], here: str) -> dict[str, Any]:
         "timeline": [
             {
                 "at": entry.at,
-                "who": holders.get(entry.grant_id or 0, "")
+                "who": holders.get(entry.grant_id or 0) or entry.details.get("rule", "")
                 if entry.actor == "holder"
                 else event_texts.actor_text(entry.actor, timeline.names),
                 "text": event_texts.event_text(entry.event, entry.details),
@@ -129,12 +127,21 @@ def grant_page(
     body = render_template(
         "staff/grant.html",
         staff=access.staff(),
-        grant=grant_texts.describe(grant, at=now, names=names),
+        rule=services().tag_rules.of_grant(grant.id) if grant.kind == Kind.GROUP else None,
+        grant=grant_texts.describe(
+            grant, at=now, names=names, straight=services().share_tokens.straight([grant]).get(grant.id)
+        ),
         extensions={grant.ref: grant_texts.extensions(grant, rules, at=now)},
         paper=paper,
         link=services().sharing.link(paper) if paper else "",
         ask=ask,
         what_ends=grant_texts.what_ends(grant),
+        ends_with=services().grants.ends_with(grant, at=now),
+        given_by=services().grants.by_id(grant.parent_id) if grant.parent_id else None,
+        asks_password=Policy(grant.policy).asks_password,
+        is_printable=grant.kind in OF_PATIENTS,
+        languages=[(code, i18n.own_name(code)) for code in PAPER_LANGUAGES],
+        site=services().site.facts(),
         suspension=grant.suspension,
         was=_was(grant),
         problem=problem,

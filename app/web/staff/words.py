@@ -71,6 +71,7 @@ def role_choices() -> list[tuple[Role, str]]:
             _("Sees images, prints sheets, makes new codes, extends and ends access. No report texts."),
         ),
         (Role.VIEWER, _("Sees images and reads reports. Changes nothing.")),
+        (Role.PHYSICIAN, _("Sees only the studies that a rule for a DICOM tag opens to them. Nothing else.")),
     ]
 
 
