@@ -55,8 +55,14 @@ def make(renderer: Renderer) -> Make:
             template, context = "sheets", context | {"sheets": [one, one]}
             context["site"] |= {"logo_mm": (50.0, 16.0)}
         elif name in ("several", "family"):
-            studies = [context["study"] | {"whose": whose} for whose in ("Ana Moreno", "ليلى حداد", "山田 太郎")]
-            opened = {"studies": (studies * 3)[:MOST_LISTED], "is_of_several": name == "family", "left_out": 4}
+            studies = [
+                context["study"] | {"whose": whose} for whose in ("Ana Moreno", "ليلى حداد", "山田 太郎")
+            ]
+            opened = {
+                "studies": (studies * 3)[:MOST_LISTED],
+                "is_of_several": name == "family",
+                "left_out": 4,
+            }
             template = "sheet"
             context["access"] |= {"opened": opened, "holder": "Dr. María Moreno"}
         elif name == "signed":
