@@ -14,6 +14,8 @@ from app.services.grants import Paper
 from tests.support.browser import DESKTOP, PHONE, wait_for_sign, window
 from tests.support.clinic import Clinic, eventually
 
+pytestmark = pytest.mark.postgresql
+
 CT = studies.study(patient_id="DEMO-C1", label="control", slices=12, size=256)
 DOCTOR = "Dr Ludwig Moreno"
 WITHIN = 10  # seconds until nothing more loads

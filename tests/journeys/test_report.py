@@ -20,6 +20,8 @@ from tests.support.browser import DESKTOP, PHONE, wait_for_sign, window
 from tests.support.clinic import Clinic, eventually
 
 LOGIN, PASSWORD = "release-writer", "correct horse battery"
+pytestmark = pytest.mark.postgresql
+
 BORN = date(1952, 7, 9)
 
 

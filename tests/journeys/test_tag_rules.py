@@ -23,7 +23,7 @@ from tests.support.browser import DESKTOP, PHONE, gray, wait_for_sign, window
 from tests.support.clinic import SERVICE, Clinic, eventually
 from tests.support.databases import Databases
 
-pytestmark = pytest.mark.xdist_group("tag-rules")  # one clinic for all
+pytestmark = [pytest.mark.xdist_group("tag-rules"), pytest.mark.postgresql]  # one clinic for all
 
 LOGIN, PASSWORD = "moreno", "correct horse battery"
 NAME = "Practice Dr Ludwig Moreno"

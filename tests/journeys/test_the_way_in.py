@@ -13,6 +13,8 @@ from app.services.grants import Paper
 from tests.support.browser import DESKTOP, PHONE, shown_slice, shows_sign, wait_for_sign, window
 from tests.support.clinic import Clinic
 
+pytestmark = pytest.mark.postgresql
+
 CT = studies.study(patient_id="DEMO-J1", label="journey", slices=20, size=256)
 NO_BIRTH_DATE = studies.study(
     patient_id="DEMO-J2", patient_name="Okafor^Sam", birth_date=None, modality="DX", size=512, label="journey"
@@ -151,7 +153,7 @@ def test_back_from_the_viewer_stands_the_study_and_done_closes_everything(
         wait_for_sign(page.locator("canvas.cornerstone-canvas").first)
 
         page.goto(f"{sheet.portal}/")
-        expect(page.get_by_role("heading", level=1)).to_contain_text("CT chest")
+        expect(page.get_by_role("heading", level=1)).to_contain_text("CT scan of the chest")
         page.get_by_role("link", name="Light look").click()
         wait_for_sign(page.locator("[data-stage] img"))
         light_look = page.url
@@ -172,7 +174,7 @@ def test_scanning_another_sheet_on_a_shared_computer_asks_for_that_one(
         page.goto(sheet.qr)
         type_birth_date(page, sheet.study)
         page.get_by_role("button", name="Report and more").click()
-        expect(page.get_by_role("heading", level=1)).to_contain_text("CT chest")
+        expect(page.get_by_role("heading", level=1)).to_contain_text("CT scan of the chest")
 
         page.goto(f"{clinic.portal}/#{other.code.symbols}!p")
 

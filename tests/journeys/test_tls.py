@@ -149,7 +149,7 @@ def test_over_tls_the_form_leads_to_the_images_and_no_cookie_reaches_the_viewer(
             assert secure.paper.code.symbols not in str(headers)
 
         page.goto(f"{secure.portal}/")
-        expect(page.get_by_role("heading", level=1)).to_contain_text("CT chest")
+        expect(page.get_by_role("heading", level=1)).to_contain_text("CT scan of the chest")
 
 
 def test_back_after_signing_out_shows_nothing(browser: Browser, secure: SecureClinic) -> None:
@@ -167,7 +167,13 @@ def test_back_after_signing_out_shows_nothing(browser: Browser, secure: SecureCl
         for _ in range(3):
             page.go_back()
             shown = page.evaluate(EVERYTHING_SHOWN)
-            for what in ("Rossi", "CT chest", "1961", secure.paper.code.grouped, secure.paper.code.symbols):
+            for what in (
+                "Rossi",
+                "CT scan of the chest",
+                "1961",
+                secure.paper.code.grouped,
+                secure.paper.code.symbols,
+            ):
                 assert what not in shown
             expect(page.locator("[data-stage]")).to_have_count(0)
         # Neither from the server nor from the browser's cache.
