@@ -27,7 +27,7 @@ from sqlalchemy import insert, text
 from app.config import ROOT, Settings
 from app.demo.place import free_port
 from app.domain.permissions import PATIENT
-from app.models import Archive, Grant, Study, ViewerToken, Visit, grant_study
+from app.models import Archive, Grant, Study, ViewerToken, Visit, db, grant_study
 from app.schema import migrate
 from app.services.visits import TOKEN_PURPOSE
 from app.supervisor import Part, Supervisor, parts
@@ -141,8 +141,9 @@ def fill(settings: Settings, grants: int) -> dict[str, list[str]]:
             session.commit()
             print(f"\r  {min(start + 19_999, grants):,} grants", end="", file=sys.stderr, flush=True)
         print(file=sys.stderr)
-        session.execute(text("ANALYZE"))
-        session.commit()
+        if db.engine.dialect.name == "postgresql":  # SQLite has no statistics in production either
+            session.execute(text("ANALYZE"))
+            session.commit()
     return questions
 
 

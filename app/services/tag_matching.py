@@ -35,8 +35,10 @@ class TagMatching:
         """Match a study that is new or has changed: which rules open it from now on. ``is_news``: those rules that
         announce by mail announce it (services.announcements)."""
         keys = tag_keys.of_study(study)
-        if study.tag_keys_at is None or keys != self._known(session, study.id):
-            session.execute(delete(StudyTagKey).where(StudyTagKey.study_id == study.id))
+        known = self._known(session, study.id) if study.tag_keys_at else set()
+        if keys != known:
+            if known:
+                session.execute(delete(StudyTagKey).where(StudyTagKey.study_id == study.id))
             _insert(session, StudyTagKey, [{"key": key, "study_id": study.id} for key in keys])
             self._note_values(session, study)
         study.tag_keys_at = at
@@ -57,13 +59,14 @@ class TagMatching:
             )
         for rule_id in wanted.keys() - has:
             self._add(session, wanted[rule_id], [study], at=at, is_news=is_news)
-        listed_on = listed(study)
-        session.execute(
-            update(TagRuleMatch)
-            .where(TagRuleMatch.study_id == study.id, TagRuleMatch.listed_on != listed_on)
-            .values(listed_on=listed_on)
-            .execution_options(synchronize_session=False)
-        )
+        if has & wanted.keys():
+            listed_on = listed(study)
+            session.execute(
+                update(TagRuleMatch)
+                .where(TagRuleMatch.study_id == study.id, TagRuleMatch.listed_on != listed_on)
+                .values(listed_on=listed_on)
+                .execution_options(synchronize_session=False)
+            )
 
     def _end_what_was_given_on(
         self, session: Session, study: Study, rule_ids: set[int], *, at: datetime
@@ -113,13 +116,7 @@ class TagMatching:
             if rule is None:
                 return 0
             assert rule.match_below is not None
-            keys = select(TagRuleKey.key).where(TagRuleKey.rule_id == rule.id)
-            ids = session.scalars(
-                select(StudyTagKey.study_id)
-                .where(StudyTagKey.key.in_(keys), StudyTagKey.study_id < rule.match_below)
-                .order_by(StudyTagKey.study_id.desc())
-                .limit(BATCH)
-            ).all()
+            ids = self._next_below(session, rule, rule.match_below)
             if not ids:
                 rule.match_below = None
                 return 1
@@ -136,6 +133,21 @@ class TagMatching:
             self._add(session, rule, [study for study in matching if study.id not in known], at=at)
             rule.match_below = min(ids)
             return len(ids)
+
+    @staticmethod
+    def _next_below(session: Session, rule: TagRule, study_id: int) -> list[int]:
+        """The newest studies below one that a rule's keys find, at most BATCH. Key by key, so that the primary key
+        gives each in order: for all at once, SQLite reads through every study's keys."""
+        found: set[int] = set()
+        for key in session.scalars(select(TagRuleKey.key).where(TagRuleKey.rule_id == rule.id)).all():
+            query = (
+                select(StudyTagKey.study_id)
+                .where(StudyTagKey.key == key, StudyTagKey.study_id < study_id)
+                .order_by(StudyTagKey.study_id.desc())
+                .limit(BATCH)
+            )
+            found.update(session.scalars(query))
+        return sorted(found, reverse=True)[:BATCH]
 
     def fill(self, *, at: datetime) -> int:
         """Give keys to some of the studies from before there were any, the newest first: how many."""

@@ -38,7 +38,10 @@ from app.services.tag_keys import Wanted
 from app.services.tag_matching import ALL, TagMatching
 
 PAGE_SIZE = 50
-RARE = 2_000  # studies that have the words of a search
+WALK = 5_000  # newest studies of a list that are looked at before the index of words is asked
+RARE = 2_000  # studies that have the words of a search: fewer are looked up
+_place = tuple_(TagRuleMatch.listed_on, TagRuleMatch.study_id)  # in the list
+_NEWEST_FIRST = (TagRuleMatch.listed_on.desc(), TagRuleMatch.study_id.desc())
 
 
 @dataclass(frozen=True)
@@ -213,16 +216,22 @@ class TagRules:
         self, rule: TagRule, *, text: str = "", before: tuple[date, int] | None = None, at: datetime
     ) -> Page:
         """The studies that a rule opens, those that have all words of ``text`` (services.study_index)."""
-        query = tag_matching.opened_by(rule, at)
-        if before is not None:
-            query = query.where(tuple_(TagRuleMatch.listed_on, TagRuleMatch.study_id) < before)
+        below = () if before is None else (_place < before,)
+        query = tag_matching.opened_by(rule, at).where(*below).order_by(*_NEWEST_FIRST)
         if text.strip():
             asked = search.asked(text)
             if not asked:
                 return Page([], None)  # only signs were typed
-            query = query.where(self._has_words(asked))
-        query = query.order_by(TagRuleMatch.listed_on.desc(), TagRuleMatch.study_id.desc())
-        found = self._session.execute(query.limit(PAGE_SIZE + 1)).all()
+            last_near = (
+                select(TagRuleMatch.listed_on, TagRuleMatch.study_id)
+                .where(TagRuleMatch.rule_id == rule.id, *below)
+                .order_by(*_NEWEST_FIRST)
+                .offset(WALK)
+                .limit(1)
+            )
+            found = self._with_words(query, asked, self._session.execute(last_near).one_or_none())
+        else:
+            found = self._session.execute(query.limit(PAGE_SIZE + 1)).all()
         rows = [Row(row.Study, row.TagRuleMatch.opened_at is None) for row in found[:PAGE_SIZE]]
         last = found[PAGE_SIZE - 1].TagRuleMatch if len(found) > PAGE_SIZE else None
         return Page(rows, (last.listed_on, last.study_id) if last else None)
@@ -231,14 +240,18 @@ class TagRules:
         """It isn't new any more."""
         tag_matching.note_opening(self._session, rule, study.id, at=at)
 
-    def _has_words(self, asked: list[Asked]) -> ColumnElement[bool]:
-        """Rare words are looked up, frequent ones are met soon on the way through the list."""
+    def _with_words(self, query: Any, asked: list[Asked], edge: Any) -> Sequence[Any]:
+        """What is frequent stands among the newest, down to ``edge``, so they are looked at first; then the index of
+        words is asked."""
+        has_words = _has_words(asked)
+        near = query.where(has_words, _place > tuple(edge)) if edge else query.where(has_words)
+        found = self._session.execute(near.limit(PAGE_SIZE + 1)).all()
+        if edge is None or len(found) > PAGE_SIZE:
+            return found
         hits = IN_INDEX[self._session.get_bind().dialect.name](asked, ALL).limit(RARE + 1)
         ids = self._session.scalars(hits).all()
-        if len(ids) <= RARE:
-            return Study.id.in_(ids)
-        stored = literal(" ").concat(Study.search_words)
-        return and_(*(or_(*(stored.like(f"% {word}%") for word in one)) for one in asked))
+        far = query.where(Study.id.in_(ids) if len(ids) <= RARE else has_words)
+        return self._session.execute(far.limit(PAGE_SIZE + 1)).all()
 
     def _note(self, event: Event, rule: TagRule, *, at: datetime, actor: str, **details: Any) -> None:
         self._audit.within(
@@ -251,6 +264,11 @@ class TagRules:
             tag=rule.tag,
             **details,
         )
+
+
+def _has_words(asked: list[Asked]) -> ColumnElement[bool]:
+    stored = literal(" ").concat(Study.search_words)
+    return and_(*(or_(*(stored.like(f"% {word}%") for word in one)) for one in asked))
 
 
 def _member_ids(rule: TagRule) -> Select[int]:

@@ -11,6 +11,7 @@ from app.domain.permissions import Permission
 from app.domain.staff import Role
 from app.domain.tag_match import How
 from app.models import Grant, Study, StudyTagKey, TagRule, TagRuleMatch, grant_study
+from app.services import tag_matching, tag_rules
 from app.services.grants import Paper
 from app.services.study_search import Wanted as ListWanted
 from app.services.tag_keys import Wanted
@@ -100,6 +101,22 @@ def test_studies_from_before_the_rule_come_in_the_background(services: Services)
     assert rows(services, TagRule)[0].match_below is None
 
 
+def test_the_background_matching_goes_on_where_it_stopped_whichever_value_was_found(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tag_matching, "BATCH", 2)
+    wards = ["Ward 7", "Ward 8", "Ward 8", "Ward 8", "Ward 7", "Ward 9", "Ward 8", "Ward 7"]
+    ids = [study_in(services, institution_name=ward).id for ward in wards]
+    rule, _ = made(services, Wanted("InstitutionName", How.WORDS, ("Ward 7", "Ward 8")))
+
+    looked_at = []
+    while found := services.tag_matching.work(at=services.clock()):
+        looked_at.append(found)
+
+    assert max(looked_at) == 2
+    assert shown(services, rule) == sorted(set(ids) - {ids[5]}, reverse=True)
+
+
 def test_a_study_whose_tag_is_corrected_leaves_the_list_and_the_grant(services: Services) -> None:
     rule, paper = made(services)
     study = study_in(services, referring_physician="Moreno^Ludwig")
@@ -163,6 +180,30 @@ def test_a_search_stays_within_the_rule(services: Services) -> None:
     assert shown(services, rule, "erika") == [mine.id]
     for text in ("nobody", "%", "*", "_", "' OR 1=1 --", '"', "haus"):
         assert shown(services, rule, text) == [], text
+
+
+@pytest.mark.parametrize(
+    ("walk", "rare"), [(5_000, 2_000), (3, 2_000), (3, 2)], ids=["newest", "looked up", "frequent"]
+)
+def test_a_search_finds_the_same_however_far_down_it_has_to_go(
+    services: Services, monkeypatch: pytest.MonkeyPatch, walk: int, rare: int
+) -> None:
+    monkeypatch.setattr(tag_rules, "WALK", walk)
+    monkeypatch.setattr(tag_rules, "RARE", rare)
+    monkeypatch.setattr(tag_rules, "PAGE_SIZE", 2)
+    rule, _ = made(services)
+    names = ["Muster^Erika", "Haus^Anna", "Muster^Erik", "Haus^Anna", "Haus^Ben", "Muster^Jo", "Haus^Anna"]
+    ids = [study_in(services, referring_physician="Moreno^Ludwig", patient_name=name).id for name in names]
+    study_in(services, referring_physician="Haus^Anna", patient_name="Muster^Erika")
+
+    found: list[int] = []
+    page = services.tag_rules.page(rule, text="muster", at=services.clock())
+    found += [row.study.id for row in page.rows]
+    while page.next_before:
+        page = services.tag_rules.page(rule, text="muster", before=page.next_before, at=services.clock())
+        found += [row.study.id for row in page.rows]
+
+    assert found == [ids[5], ids[2], ids[0]]
 
 
 def test_new_until_somebody_opens_it(services: Services) -> None:
