@@ -38,8 +38,9 @@ def server() -> Iterator[str]:
         run("initdb", "-D", data, "-U", "studykey", "--auth=trust", "-E", "UTF8", "--locale=C.UTF-8")
         # No fsync: the data lives as long as this. Otherwise as it comes.
         options = f"-c listen_addresses=127.0.0.1 -p {port} -c unix_socket_directories= -c fsync=off"
-        run("pg_ctl", "-D", data, "-w", "-l", f"{name}/log", "-o", options, "start")
         try:
+            run("pg_ctl", "-D", data, "-w", "-l", f"{name}/log", "-o", options, "start")
             yield f"postgresql+psycopg://studykey@127.0.0.1:{port}/postgres"
         finally:
-            run("pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
+            if Path(data, "postmaster.pid").exists():  # it may have come up although pg_ctl was ended
+                run("pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")

@@ -213,6 +213,7 @@ def measure(services: Services, rules: int) -> dict[str, dict[str, float]]:
         f"a page of {matches:,} studies": timed(page(often)),
         f"a page of {busiest.n:,} studies": timed(page(busy)),
         "a search in it, common name": timed(page(often, "garcia")),
+        "a search in it, two words": timed(page(often, "ct garcia")),
         "a search in it, rare name": timed(page(often, "quispequanca")),
         "a search in it, frequent word": timed(page(often, "ct")),
         "a preview of it": timed(lambda _nothing: services.tag_rules.preview(wanted), 20),
