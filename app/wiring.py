@@ -101,6 +101,14 @@ def utc_now() -> datetime:
 
 
 @dataclass(frozen=True)
+class Workers:
+    """Processes that do what could harm this one; each starts with the first work for it."""
+
+    renderer: Renderer
+    pdf_files: PdfFiles
+
+
+@dataclass(frozen=True)
 class Services:
     """Everything that a door or a command can ask for."""
 
@@ -190,9 +198,8 @@ class Services:
 def wire(app: Flask, settings: Settings, *, processes: int, clock: Clock = utc_now) -> Services:
     """Connect ``app`` to database and keys and build its services.
 
-    ``processes``: how many copies of this app share the processors (hash slots). Raises KeysMissing.
+    ``processes``: how many copies of this app share the processors (hash slots). Raises SettingsError.
     """
-    crypto = Crypto(_keys(settings), HashSlots(max(1, settings.processors // processes)))
     app.config.update(
         SQLALCHEMY_DATABASE_URI=settings.database_url,
         SQLALCHEMY_ENGINE_OPTIONS=_engine_options(settings.database_url),
@@ -203,12 +210,21 @@ def wire(app: Flask, settings: Settings, *, processes: int, clock: Clock = utc_n
         engine = db.engine
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
-    services = build(settings, cast(Session, db.session), engine, crypto, clock)
+    return furnish(app, settings, Workers(Renderer(workers=1), PdfFiles(workers=1)), processes, clock)
+
+
+def furnish(app: Flask, settings: Settings, workers: Workers, processes: int, clock: Clock) -> Services:
+    """The services of an app that is connected to its database. Raises SettingsError."""
+    crypto = Crypto(_keys(settings), HashSlots(max(1, settings.processors // processes)))
+    with app.app_context():
+        services = build(settings, cast(Session, db.session), db.engine, crypto, workers, clock)
     app.extensions[EXTENSION] = services
     return services
 
 
-def build(settings: Settings, session: Session, engine: Engine, crypto: Crypto, clock: Clock) -> Services:
+def build(
+    settings: Settings, session: Session, engine: Engine, crypto: Crypto, workers: Workers, clock: Clock
+) -> Services:
     """Build the services around a session (the caller's transaction) and an engine (their own)."""
     own_session = sessionmaker(engine, expire_on_commit=False)
     orthancs = {archive.name: Orthanc(archive) for archive in settings.archives}
@@ -218,8 +234,7 @@ def build(settings: Settings, session: Session, engine: Engine, crypto: Crypto, 
     limits = Limits(own_session, audit)
     rules = SiteRules(session, audit)
     grants = Grants(session, crypto, audit, settings, rules)
-    renderer = Renderer(workers=1)
-    pdf_files = PdfFiles(workers=1)
+    renderer, pdf_files = workers.renderer, workers.pdf_files
     mail = Mail(settings.mail, settings.base_url)
     patience = Patience(PATIENCE_SECONDS)
     authorization = Authorization(TokenFacts(engine, settings.answer_memory, patience), crypto, settings)

@@ -13,14 +13,14 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import create_internal_app, create_public_app
-from app.adapters import keys
+from app.adapters import crypto, keys
 from app.config import ArchiveSettings, Mode, Settings
 from app.demo import ohif
-from app.models import db
 from app.wiring import EXTENSION, Services
 from tests.support.clinic import Clinic
 from tests.support.clock import Clock
 from tests.support.databases import Databases
+from tests.support.doors import Doors
 
 ARCHIVE = ArchiveSettings(
     name="main",
@@ -52,15 +52,32 @@ def base_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def databases(tmp_path_factory: pytest.TempPathFactory, base_settings: Settings) -> Databases:
-    return Databases(tmp_path_factory.mktemp("databases"), base_settings)
+def databases(tmp_path_factory: pytest.TempPathFactory, base_settings: Settings) -> Iterator[Databases]:
+    made = Databases(tmp_path_factory.mktemp("databases"), base_settings)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def doors(base_settings: Settings, databases: Databases) -> Iterator[Doors]:
+    shared = Doors(base_settings.with_(database_url=databases.shared_url))
+    yield shared
+    shared.close()
 
 
 @pytest.fixture
-def settings(base_settings: Settings, databases: Databases) -> Iterator[Settings]:
-    """Settings with a fresh database of their own."""
-    with databases.fresh() as url:
-        yield base_settings.with_(database_url=url)
+def settings(doors: Doors, databases: Databases) -> Settings:
+    """Settings with a fresh database."""
+    databases.renew()
+    return doors.settings
+
+
+@pytest.fixture(autouse=True)
+def quick_hashes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where one process does everything, hashes need not be slow: argon2id's least instead of OWASP's."""
+    if request.path.parent.name in ("web", "services"):
+        monkeypatch.setattr(crypto, "MEMORY_KIB", 8)
+        monkeypatch.setattr(crypto, "PASSES", 1)
 
 
 @pytest.fixture
@@ -69,19 +86,15 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def internal_app(settings: Settings, clock: Clock) -> Iterator[Flask]:
-    app = create_internal_app(settings, clock=clock)
-    app.testing = True
-    yield app
-    _close(app)
+def internal_app(doors: Doors, settings: Settings, clock: Clock) -> Iterator[Flask]:
+    with doors.open(create_internal_app, settings, clock) as app:
+        yield app
 
 
 @pytest.fixture
-def public_app(settings: Settings, clock: Clock) -> Iterator[Flask]:
-    app = create_public_app(settings, clock=clock)
-    app.testing = True
-    yield app
-    _close(app)
+def public_app(doors: Doors, settings: Settings, clock: Clock) -> Iterator[Flask]:
+    with doors.open(create_public_app, settings, clock) as app:
+        yield app
 
 
 @pytest.fixture
@@ -99,16 +112,6 @@ def client(public_app: Flask) -> FlaskClient:
 @pytest.fixture
 def internal_client(internal_app: Flask) -> FlaskClient:
     return internal_app.test_client()
-
-
-def _close(app: Flask) -> None:
-    services: Services = app.extensions[EXTENSION]
-    services.renderer.close()
-    services.pdf_files.close()
-    services.authorization.close()
-    with app.app_context():
-        db.session.remove()
-        db.engine.dispose()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

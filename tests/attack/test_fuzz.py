@@ -29,7 +29,6 @@ from app.wiring import Services
 from tests.conftest import ARCHIVE
 from tests.support.factories import ADDRESS, BORN, rows
 from tests.support.portal import TOKEN, Portal, portal_of
-from tests.web.conftest import COMPILED
 
 STAFF_PASSWORD = "correct horse battery staple"
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "get", ""]
@@ -144,7 +143,6 @@ class Door:
 
 @pytest.fixture
 def door(public_app: Flask, services: Services) -> Door:
-    public_app.jinja_env.bytecode_cache = COMPILED
     portal = portal_of(public_app, services)
     first = portal.client.get("/")
     session = first.headers["Set-Cookie"].partition(";")[0]

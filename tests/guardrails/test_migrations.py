@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from flask import Flask
 from flask_migrate import downgrade, upgrade
 
+from app.config import Settings
 from app.models import Base, db
 from app.models.study_search import is_described
+from tests.support.databases import Databases
+
+
+@pytest.fixture
+def settings(base_settings: Settings, databases: Databases) -> Iterator[Settings]:
+    """A database that no other test gets to see."""
+    with databases.fresh() as url:
+        yield base_settings.with_(database_url=url)
 
 
 def _tables() -> set[str]:

@@ -17,40 +17,52 @@ from sqlalchemy.engine import make_url
 
 from app.config import Settings
 from app.schema import migrate
+from tests.support.emptied import Emptied
 
 SERVER = os.environ.get("STUDYKEY_TEST_DATABASE", "")
 
 
 class Databases:
-    """Copies of one migrated database."""
+    """Copies of one migrated database; one of them at an address that stays."""
 
     def __init__(self, folder: Path, settings: Settings) -> None:
         self._folder = folder
         self._settings = settings
-        self._template: str | None = None
+        self._template = ""
+        self._name = f"studykey_{uuid.uuid4().hex[:12]}"
+        self._emptied: Emptied | None = None
+        self.shared_url = _url(self._name) if SERVER else f"sqlite:///{folder / 'shared.db'}"
+
+    def renew(self) -> None:
+        """Make the database at ``shared_url`` fresh. On SQLite nothing may be connected to it."""
+        if SERVER:
+            if self._emptied is None or not self._emptied.empty():
+                self.close()
+                _admin(f'DROP DATABASE IF EXISTS "{self._name}" WITH (FORCE)')
+                self._copy_to(self._name)
+                self._emptied = Emptied(self.shared_url)
+            return
+        file = self._folder / "shared.db"
+        for ending in ("", "-wal", "-shm"):
+            file.with_name(file.name + ending).unlink(missing_ok=True)
+        self._copy_to(file.stem)
+
+    def close(self) -> None:
+        if self._emptied is not None:
+            self._emptied.close()
 
     @contextmanager
     def fresh(self) -> Iterator[str]:
         """The SQLAlchemy URL of a database with today's schema and no rows."""
         name = f"studykey_{uuid.uuid4().hex[:12]}"
+        self._copy_to(name)
         if not SERVER:
-            template = self._folder / "template.db"
-            if self._template is None:
-                self._template = f"sqlite:///{template}"
-                migrate(self._settings.with_(database_url=self._template))
-            copy = self._folder / f"{name}.db"
-            shutil.copy(template, copy)
-            yield f"sqlite:///{copy}"
+            yield f"sqlite:///{self._folder / f'{name}.db'}"
             return
-        if self._template is None:
-            self._template = f"template_{name}"
-            self._admin(f'CREATE DATABASE "{self._template}"')
-            migrate(self._settings.with_(database_url=self._url(self._template)))
-        self._admin(f'CREATE DATABASE "{name}" TEMPLATE "{self._template}"')
         try:
-            yield self._url(name)
+            yield _url(name)
         finally:
-            self._admin(f'DROP DATABASE "{name}" WITH (FORCE)')
+            _admin(f'DROP DATABASE "{name}" WITH (FORCE)')
 
     @contextmanager
     def empty(self) -> Iterator[str]:
@@ -59,19 +71,33 @@ class Databases:
         if not SERVER:
             yield f"sqlite:///{self._folder / f'{name}.db'}"
             return
-        self._admin(f'CREATE DATABASE "{name}"')
+        _admin(f'CREATE DATABASE "{name}"')
         try:
-            yield self._url(name)
+            yield _url(name)
         finally:
-            self._admin(f'DROP DATABASE "{name}" WITH (FORCE)')
+            _admin(f'DROP DATABASE "{name}" WITH (FORCE)')
 
-    @staticmethod
-    def _url(name: str) -> str:
-        return make_url(SERVER).set(database=name).render_as_string(hide_password=False)
+    def _copy_to(self, name: str) -> None:
+        if SERVER:
+            if not self._template:
+                self._template = f"template_{self._name}"
+                _admin(f'CREATE DATABASE "{self._template}"')
+                migrate(self._settings.with_(database_url=_url(self._template)))
+            _admin(f'CREATE DATABASE "{name}" TEMPLATE "{self._template}"')
+            return
+        template = self._folder / "template.db"
+        if not self._template:
+            self._template = f"sqlite:///{template}"
+            migrate(self._settings.with_(database_url=self._template))
+        shutil.copy(template, self._folder / f"{name}.db")
 
-    @staticmethod
-    def _admin(statement: str) -> None:
-        engine = sa.create_engine(SERVER, isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
-            connection.execute(sa.text(statement))
-        engine.dispose()
+
+def _url(name: str) -> str:
+    return make_url(SERVER).set(database=name).render_as_string(hide_password=False)
+
+
+def _admin(statement: str) -> None:
+    engine = sa.create_engine(SERVER, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(sa.text(statement))
+    engine.dispose()

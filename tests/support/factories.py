@@ -22,7 +22,7 @@ from app.models import Archive, AuditEvent, Base, Grant, Study, db, grant_study
 from app.services.grants import Paper
 from app.services.proof import Claim
 from app.services.visits import LiveVisit
-from app.wiring import Services
+from app.wiring import Services, Workers
 from tests.support.clock import Clock
 from tests.support.fake_orthanc import FakeOrthanc
 
@@ -195,7 +195,8 @@ class Elsewhere:
 def elsewhere(services: Services, crypto_type: type[Crypto] = Crypto) -> Elsewhere:
     slots = CountingSlots()
     crypto = crypto_type(keys.KeysFile(services.settings.keys_file), slots)
-    built = wiring.build(services.settings, Session(db.engine), db.engine, crypto, services.clock)
+    workers = Workers(services.renderer, services.pdf_files)
+    built = wiring.build(services.settings, Session(db.engine), db.engine, crypto, workers, services.clock)
     built.orthancs.update(services.orthancs)
     return Elsewhere(built, slots)
 
