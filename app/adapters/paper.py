@@ -8,23 +8,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from datetime import date, datetime
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 
 from babel import Locale
 from babel.dates import format_date, format_time
 from babel.support import Translations
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2 import Environment, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
 
 from app.adapters import formatted
+from app.adapters.templates import TRANSLATIONS, environment_of
 from app.domain.formatting import direction as direction
 
-_ROOT = Path(__file__).resolve().parents[2]
-TEMPLATES = _ROOT / "templates" / "print"
-TRANSLATIONS = _ROOT / "app" / "translations"
 INK = "#1a1a1a"
 # Labels of label printers, width and height in mm: 62 mm endless roll, and 4 × 6 inches.
 LABELS = {"62x100": (62, 100), "102x152": (102, 152)}
@@ -35,10 +33,8 @@ SMALLEST_DOTS = 4  # of a QR module: 0.34 mm
 class PaperTemplates:
     """Sheet, report and what else is printed. Safe to share between threads."""
 
-    def __init__(self, templates: Path = TEMPLATES, translations: Path = TRANSLATIONS) -> None:
-        self._templates = templates
+    def __init__(self, translations: Path = TRANSLATIONS) -> None:
         self._translations = translations
-        self._environment = lru_cache(maxsize=32)(self._make_environment)
 
     def html(self, name: str, *, language: str, reader: str = "", **context: object) -> str:
         """The template ``name`` (``sheet.html``) in ``language`` (``en``, ``pt_BR``), its access block in that of
@@ -48,10 +44,10 @@ class PaperTemplates:
         Raises babel.UnknownLocaleError or ValueError for a language that nobody speaks, and jinja2.UndefinedError
         for a context that lacks a value: a gap on paper is found too late.
         """
-        environment = self._environment(str(Locale.parse(language)))
+        environment = self._environment(language)
 
         def access_block(access: object, site: object) -> Markup:
-            spoken = self._environment(str(Locale.parse(reader))) if reader else environment
+            spoken = self._environment(reader) if reader else environment
             block = spoken.get_template("access_block.html").render(access=access, site=site)
             return Markup(block)  # noqa: S704 -- what a template made: everything in it is escaped
 
@@ -61,45 +57,26 @@ class PaperTemplates:
         """Texts of ``language`` for what a context brings along."""
         return Translations.load(str(self._translations), [Locale.parse(language)]).gettext
 
-    def _make_environment(self, language: str) -> Environment:
-        locale = Locale.parse(language)
-        texts = Translations.load(str(self._translations), [locale])
-        if not isinstance(texts, Translations) and locale.language != "en":
-            locale = Locale("en")
-        environment = Environment(
-            loader=FileSystemLoader(self._templates),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            extensions=["jinja2.ext.i18n"],
-        )
-        environment.install_gettext_translations(texts, newstyle=True)  # type: ignore[attr-defined]
-        environment.globals.update(
-            locale=locale,
-            lang=str(locale).replace("_", "-"),
-            dir=locale.text_direction,
-            paper_size=paper_size,
-            labels=LABELS,
-        )
-        environment.filters.update(
-            day=_day,
-            moment=_moment,
-            direction=direction,
-            formatted=formatted.html,
-            colour=colour,
-            apart=apart,
-            css=css_text,
-            page_counters=page_counters,
-            whole_dots=whole_dots,
-        )
-        return environment
+    def _environment(self, language: str) -> Environment:
+        return _environment(str(Locale.parse(language)), self._translations)
 
 
-@pass_context
-def _day(context: Context, day: date) -> str:
-    """The month as a word: no one takes 03/04 for the wrong month."""
-    return format_date(day, "long", locale=context["locale"])
+@lru_cache(maxsize=32)
+def _environment(language: str, translations: Path) -> Environment:
+    """One for all services that print: compiling its templates takes longer than filling them in."""
+    made = environment_of("print", language, translations)
+    made.globals.update(paper_size=paper_size, labels=LABELS)
+    made.filters.update(
+        moment=_moment,
+        direction=direction,
+        formatted=formatted.html,
+        colour=colour,
+        apart=apart,
+        css=css_text,
+        page_counters=page_counters,
+        whole_dots=whole_dots,
+    )
+    return made
 
 
 @pass_context

@@ -25,5 +25,5 @@ class Visit(Model):
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
     # NULL: not ended by anybody (idleness and the absolute limit are reckoned, not written).
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    # services.visits.Ending. NULL while ended_at is.
+    # services.live_visit.Ending. NULL while ended_at is.
     ended_why: Mapped[str | None] = mapped_column(String(16))

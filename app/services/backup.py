@@ -26,7 +26,7 @@ from app.config import Settings
 from app.domain.events import Event
 from app.models import Base, StaffLink, StaffSession, Visit
 from app.services.audit import Audit
-from app.services.visits import Ending
+from app.services.live_visit import Ending
 
 FORMAT = 1
 # Who does a job at this moment is no memory of the clinic.

@@ -16,7 +16,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app.adapters.orthanc import Orthanc
+from app.adapters.orthanc_documents import OrthancDocuments
 from app.adapters.pdf_files import Inspection, PdfFiles, Refusal, StructuredReport
 from app.domain.dicom import clean_text, parse_person_name
 from app.domain.grants import Policy
@@ -64,7 +64,7 @@ class Bringing:
         grants: Grants,
         files: PdfFiles,
         archives: Archives,
-        orthancs: Mapping[str, Orthanc],
+        orthancs: Mapping[str, OrthancDocuments],
     ) -> None:
         self._session = session
         self._reports = reports
@@ -210,7 +210,7 @@ class Bringing:
             draft.origin = words.sop_instance_uid
         return outcome
 
-    def _orthanc(self, study: Study) -> Orthanc:
+    def _orthanc(self, study: Study) -> OrthancDocuments:
         return self._orthancs[self._archives.name_of(study)]
 
 

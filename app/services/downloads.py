@@ -10,24 +10,24 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import datetime
 from functools import lru_cache
 
 from sqlalchemy import select
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
-from app.adapters.orthanc import Media, Orthanc
+from app.adapters.orthanc_images import Media, OrthancImages
 from app.domain.events import Event
 from app.domain.grants import Kind, Standing
 from app.domain.permissions import Permission
 from app.models import Grant, Study, Visit, grant_study
-from app.services import visits
-from app.services.audit import Audit, StoreUnavailable
+from app.services.audit import Audit
+from app.services.holder_acts import NotReleased, note
+from app.services.live_visit import LiveVisit, Part
+from app.services.own_transaction import own_transaction
 from app.services.release import Releases
 from app.services.rules import SiteRules
-from app.services.visits import LiveVisit, NotReleased, Part
 
 AT_ONCE = 3  # of a worker's eight threads (app.supervisor)
 CHECK_SECONDS = 2.0
@@ -107,7 +107,7 @@ class Downloads:
     def __init__(
         self,
         own_session: sessionmaker[Session],
-        orthancs: Mapping[str, Orthanc],
+        orthancs: Mapping[str, OrthancImages],
         audit: Audit,
         clock: Callable[[], datetime],
         *,
@@ -162,7 +162,7 @@ class Downloads:
         with self._transaction() as session:
             if not self._is_released(session, part.kind, study_id, at=at):
                 raise NotReleased
-            visits.note(session, self._audit, Event.STUDY_DOWNLOADED, part, study_id, address=address, at=at)
+            note(session, self._audit, Event.STUDY_DOWNLOADED, part, study_id, address=address, at=at)
 
     def _goes_on(self, visit_id: int, kind: Kind, study_id: int, *, at: datetime) -> bool:
         with self._transaction() as session:
@@ -185,10 +185,5 @@ class Downloads:
         del fingerprint  # part of the key only
         return self._orthancs[archive].size(orthanc_id)
 
-    @contextmanager
-    def _transaction(self) -> Iterator[Session]:
-        try:
-            with self._own_session.begin() as session:
-                yield session
-        except SQLAlchemyError as error:
-            raise StoreUnavailable("the download can't be recorded") from error
+    def _transaction(self) -> AbstractContextManager[Session]:
+        return own_transaction(self._own_session, "the download can't be recorded")

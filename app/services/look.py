@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
-from app.adapters.orthanc import Orthanc
+from app.adapters.orthanc_images import OrthancImages
 from app.domain.looks import FIRST_PICTURE_BYTES, HOUNSFIELD, LONGEST_SIDE, QUALITY, Size, Window
 from app.domain.study import Picture, Series
 from app.models import Study
@@ -24,7 +24,7 @@ class NotRenderable(Exception):
 
 
 class Look:
-    def __init__(self, orthancs: Mapping[str, Orthanc]) -> None:
+    def __init__(self, orthancs: Mapping[str, OrthancImages]) -> None:
         self._orthancs = orthancs
         # The fingerprint changes with the study, so an entry never goes stale; it only gets unused.
         self._listed = lru_cache(maxsize=_CACHED_STUDIES)(self._list)

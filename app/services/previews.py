@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from app.adapters.orthanc import Orthanc
+from app.adapters.orthanc_images import OrthancImages
 from app.models import Study
 from app.services.look import Look
 
@@ -16,7 +16,7 @@ QUALITY = 70
 
 
 class Previews:
-    def __init__(self, orthancs: Mapping[str, Orthanc], look: Look) -> None:
+    def __init__(self, orthancs: Mapping[str, OrthancImages], look: Look) -> None:
         self._orthancs = orthancs
         self._look = look
 

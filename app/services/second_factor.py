@@ -12,7 +12,6 @@ from datetime import datetime
 
 import structlog
 from sqlalchemy import delete, func, select, update
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.adapters import totp
@@ -21,7 +20,8 @@ from app.config import Settings
 from app.domain import recovery_code
 from app.domain.events import Event
 from app.models import RecoveryCode, Staff
-from app.services.audit import Audit, StoreUnavailable
+from app.services.audit import Audit
+from app.services.own_transaction import own_transaction
 from app.services.rules import SiteRules
 from app.services.site import Site
 
@@ -95,13 +95,8 @@ class SecondFactor:
 
         Raises AlreadySet.
         """
-        try:
-            with self._own_session.begin() as session:
-                return self.confirm_within(
-                    session, person, secret, typed, at=at, actor=actor, address=address
-                )
-        except SQLAlchemyError as error:
-            raise StoreUnavailable("the second factor can't be kept") from error
+        with own_transaction(self._own_session, "the second factor can't be kept") as session:
+            return self.confirm_within(session, person, secret, typed, at=at, actor=actor, address=address)
 
     def confirm_within(
         self,
@@ -131,28 +126,22 @@ class SecondFactor:
 
     def renew_recovery_codes(self, person: Staff, *, at: datetime, actor: str) -> list[str]:
         """Ten new ones, shown this once; the old ones are worth nothing. Raises NotSet."""
-        try:
-            with self._own_session.begin() as session:
-                found = session.execute(  # a write: two who renew come one after the other
-                    update(Staff)
-                    .where(Staff.id == person.id, Staff.totp_sealed.is_not(None))
-                    .values(totp_step=Staff.totp_step)
-                    .returning(Staff.id)
-                )
-                if found.first() is None:
-                    raise NotSet
-                self._note(session, person, "new recovery codes", at=at, actor=actor)
-                return self._fresh_codes(session, person)
-        except SQLAlchemyError as error:
-            raise StoreUnavailable("the recovery codes can't be kept") from error
+        with own_transaction(self._own_session, "the recovery codes can't be kept") as session:
+            found = session.execute(  # a write: two who renew come one after the other
+                update(Staff)
+                .where(Staff.id == person.id, Staff.totp_sealed.is_not(None))
+                .values(totp_step=Staff.totp_step)
+                .returning(Staff.id)
+            )
+            if found.first() is None:
+                raise NotSet
+            self._note(session, person, "new recovery codes", at=at, actor=actor)
+            return self._fresh_codes(session, person)
 
     def remove(self, person: Staff, *, at: datetime, actor: str) -> None:
         """Without a code: an admin's help for somebody who lost app and recovery codes."""
-        try:
-            with self._own_session.begin() as session:
-                self.remove_within(session, person, at=at, actor=actor, address=None)
-        except SQLAlchemyError as error:
-            raise StoreUnavailable("the second factor can't be taken away") from error
+        with own_transaction(self._own_session, "the second factor can't be taken away") as session:
+            self.remove_within(session, person, at=at, actor=actor, address=None)
 
     def remove_within(
         self, session: Session, person: Staff, *, at: datetime, actor: str, address: str | None

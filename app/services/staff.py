@@ -6,20 +6,21 @@ and links have rooms of their own (``services.staff_sessions``, ``second_factor`
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, or_, select
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.domain import staff as rules
 from app.domain.events import Event
 from app.domain.staff import Role
 from app.models import Staff
-from app.services.audit import Audit, StoreUnavailable
+from app.services.audit import Audit
+from app.services.own_transaction import own_transaction
 from app.services.staff_endings import end_sessions, revoke_links
 from app.services.staff_passwords import StaffPasswords, WeakPassword
 
@@ -173,13 +174,8 @@ class StaffAccounts:
     ) -> None:
         self._audit.within(session, event, at=at, actor=actor, login=person.login, **details)
 
-    @contextmanager
-    def _transaction(self) -> Iterator[Session]:
-        try:
-            with self._own_session.begin() as session:
-                yield session
-        except SQLAlchemyError as error:
-            raise StoreUnavailable("the account can't be written") from error
+    def _transaction(self) -> AbstractContextManager[Session]:
+        return own_transaction(self._own_session, "the account can't be written")
 
 
 def _is_admin() -> tuple[ColumnElement[bool], ...]:

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.models import StaffLink, StaffSession, StaffToken, Visit
-from app.services.visits import Ending
+from app.services.live_visit import Ending
 
 SESSION_IDLE = timedelta(hours=2)  # the lock comes before (services.rules.lock_minutes)
 SESSION_LIMIT = timedelta(hours=12)

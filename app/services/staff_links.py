@@ -8,21 +8,20 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import select, update
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.adapters.crypto import Crypto
 from app.domain.events import Event
 from app.domain.staff import Role
 from app.models import Staff, StaffLink
-from app.services.audit import Audit, StoreUnavailable
+from app.services.audit import Audit
+from app.services.own_transaction import own_transaction
 from app.services.staff_endings import open_links, revoke_links
 from app.services.staff_passwords import StaffPasswords
 from app.services.staff_sessions import StaffSessions
@@ -198,10 +197,5 @@ class StaffLinks:
         )
         return session.get(StaffLink, link_id) if used.first() is not None else None
 
-    @contextmanager
-    def _transaction(self) -> Iterator[Session]:
-        try:
-            with self._own_session.begin() as session:
-                yield session
-        except SQLAlchemyError as error:
-            raise StoreUnavailable("the link can't be recorded") from error
+    def _transaction(self) -> AbstractContextManager[Session]:
+        return own_transaction(self._own_session, "the link can't be recorded")

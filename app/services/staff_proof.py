@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import update
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.adapters.crypto import Crypto
@@ -19,7 +18,8 @@ from app.domain.events import Event
 from app.domain.staff import LOGIN
 from app.domain.staff_password import normalised
 from app.models import Staff
-from app.services.audit import Audit, StoreUnavailable
+from app.services.audit import Audit
+from app.services.own_transaction import own_transaction
 from app.services.second_factor import SecondFactor
 from app.services.staff_throttle import StaffThrottle
 
@@ -109,8 +109,5 @@ class StaffProof:
         self._audit.within(session, Event.STAFF_REFUSED, at=at, actor=actor, address=address, **details)
 
     def _record_refusal(self, person: Staff | None, *, address: str, at: datetime, **details: Any) -> None:
-        try:
-            with self._own_session.begin() as session:
-                self.refused(session, person, address=address, at=at, **details)
-        except SQLAlchemyError as error:
-            raise StoreUnavailable("the refusal can't be recorded") from error
+        with own_transaction(self._own_session, "the refusal can't be recorded") as session:
+            self.refused(session, person, address=address, at=at, **details)

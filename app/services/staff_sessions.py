@@ -9,20 +9,19 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, select, update
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.adapters.crypto import Crypto
 from app.domain.events import Event
 from app.domain.staff import Role, acts_of
 from app.models import Staff, StaffSession
-from app.services.audit import Audit, StoreUnavailable
+from app.services.audit import Audit
+from app.services.own_transaction import own_transaction
 from app.services.rules import SiteRules
 from app.services.second_factor import SecondFactor
 from app.services.staff_endings import SESSION_IDLE, SESSION_LIMIT, alive, end_sessions
@@ -321,13 +320,8 @@ class StaffSessions:
     ) -> None:
         self._audit.within(session, event, at=at, actor=_actor(person), address=address, **details)
 
-    @contextmanager
-    def _transaction(self) -> Iterator[Session]:
-        try:
-            with self._own_session.begin() as session:
-                yield session
-        except SQLAlchemyError as error:
-            raise StoreUnavailable("the sign-in can't be recorded") from error
+    def _transaction(self) -> AbstractContextManager[Session]:
+        return own_transaction(self._own_session, "the sign-in can't be recorded")
 
 
 def _touch(session: Session, session_id: int, at: datetime) -> None:

@@ -10,13 +10,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from sqlalchemy import case, false, or_, select, update
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.domain import staff as rules
 from app.domain.limits import networks_of
 from app.models import Staff, StaffSession
-from app.services.audit import StoreUnavailable
+from app.services.own_transaction import own_transaction
 
 # How long a network is known by a session that was proved from it; sessions are kept as long.
 KNOWN_FOR = timedelta(days=30)
@@ -31,39 +30,36 @@ class StaffThrottle:
     def count(self, login: str, *, address: str, at: datetime) -> tuple[Staff | None, bool]:
         """Commit a try as a failure: (the account, whether it may try now). An unknown login costs the same
         statements. A try during a delay is not counted and never extends it. Raises StoreUnavailable."""
-        try:
-            with self._own_session.begin() as session:
-                is_known = self._is_known(session, login, address, at)
-                # When the last counted try was, and the minute after it.
-                waited = Staff.next_try_at <= case(
-                    {n: at + max(rules.delay_after(n) - LONGEST_OF_KNOWN, timedelta(0)) for n in _STEPS},
-                    value=Staff.failures,
-                    else_=at + rules.delay_after(99) - LONGEST_OF_KNOWN,
+        with own_transaction(self._own_session, "the sign-in can't be recorded") as session:
+            is_known = self._is_known(session, login, address, at)
+            # When the last counted try was, and the minute after it.
+            waited = Staff.next_try_at <= case(
+                {n: at + max(rules.delay_after(n) - LONGEST_OF_KNOWN, timedelta(0)) for n in _STEPS},
+                value=Staff.failures,
+                else_=at + rules.delay_after(99) - LONGEST_OF_KNOWN,
+            )
+            counted = session.execute(
+                update(Staff)
+                .where(
+                    Staff.login == login,
+                    or_(
+                        Staff.next_try_at.is_(None),
+                        Staff.next_try_at <= at,
+                        waited if is_known else false(),
+                    ),
                 )
-                counted = session.execute(
-                    update(Staff)
-                    .where(
-                        Staff.login == login,
-                        or_(
-                            Staff.next_try_at.is_(None),
-                            Staff.next_try_at <= at,
-                            waited if is_known else false(),
-                        ),
-                    )
-                    .values(
-                        failures=Staff.failures + 1,
-                        next_try_at=case(
-                            {n: at + rules.delay_after(n) for n in _STEPS},
-                            value=Staff.failures + 1,
-                            else_=at + rules.delay_after(99),
-                        ),
-                    )
-                    .returning(Staff.id)
+                .values(
+                    failures=Staff.failures + 1,
+                    next_try_at=case(
+                        {n: at + rules.delay_after(n) for n in _STEPS},
+                        value=Staff.failures + 1,
+                        else_=at + rules.delay_after(99),
+                    ),
                 )
-                may_try = counted.first() is not None
-                return session.scalar(select(Staff).where(Staff.login == login)), may_try
-        except SQLAlchemyError as error:
-            raise StoreUnavailable("the sign-in can't be recorded") from error
+                .returning(Staff.id)
+            )
+            may_try = counted.first() is not None
+            return session.scalar(select(Staff).where(Staff.login == login)), may_try
 
     @staticmethod
     def _is_known(session: Session, login: str, address: str, at: datetime) -> bool:

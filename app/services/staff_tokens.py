@@ -11,20 +11,19 @@ put before another token makes nothing of it. What a token may do is the busines
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from enum import Enum
 
 from sqlalchemy import select, update
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.adapters.crypto import Crypto
 from app.domain.events import Event
 from app.domain.staff import Role
 from app.models import Staff, StaffSession, StaffToken
-from app.services.audit import Audit, StoreUnavailable
+from app.services.audit import Audit
+from app.services.own_transaction import own_transaction
 
 MAX_NAME = 80
 # A new one takes one click.
@@ -121,13 +120,8 @@ class StaffTokens:
             session.add(token)
         return token.id
 
-    @contextmanager
-    def _transaction(self) -> Iterator[Session]:
-        try:
-            with self._own_session.begin() as session:
-                yield session
-        except SQLAlchemyError as error:
-            raise StoreUnavailable("the token can't be recorded") from error
+    def _transaction(self) -> AbstractContextManager[Session]:
+        return own_transaction(self._own_session, "the token can't be recorded")
 
 
 def read(crypto: Crypto, token: str, archive: str) -> tuple[Kind, str] | None:

@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
-from enum import StrEnum
-from functools import reduce
-from operator import or_ as or_flags
-from typing import Any
 
 from sqlalchemy import or_, select, update
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, selectinload, sessionmaker
 
 from app.adapters.crypto import Crypto
@@ -22,144 +16,17 @@ from app.config import Settings
 from app.domain.events import Event
 from app.domain.grants import Kind, Standing
 from app.domain.permissions import Permission
-from app.domain.release import waits
 from app.models import Grant, Study, TagRule, ViewerToken, Visit
 from app.services import tag_matching
-from app.services.audit import Audit, StoreUnavailable
-from app.services.release import Releases
-from app.services.rules import SiteRules
+from app.services.audit import Audit
+from app.services.holder_acts import NotReleased, check_release, note
+from app.services.live_visit import Ending, Left, LiveVisit, Part
+from app.services.own_transaction import own_transaction
+
+__all__ = ["TOKEN_PURPOSE", "TOUCH_EVERY", "Ending", "Left", "LiveVisit", "NotReleased", "Part", "Visits"]
 
 TOKEN_PURPOSE = "viewer-token"
 TOUCH_EVERY = timedelta(minutes=1)
-
-
-class Ending(StrEnum):
-    """Why a visit is over."""
-
-    NONE = "none"  # there never was one (or its cookie is gone)
-    SIGNED_OUT = "signed-out"
-    IDLE = "idle"
-    LIMIT = "limit"
-    CLOSED = "closed"  # by the clinic: grant revoked, suspended, expired
-
-
-class NotReleased(Exception):
-    """The images of this study aren't released to this holder (any more): no token, no look."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """What one proved code brings to a visit.
-
-    ``rule``: of a group's code, what decides which studies it opens, thousands perhaps. ``asked``: the one that was
-    asked for, where the rule opens it at this moment.
-    """
-
-    visit: Visit = field(repr=False)
-    grant: Grant = field(repr=False)
-    rule: TagRule | None = field(default=None, repr=False)
-    asked: Study | None = field(default=None, repr=False)
-
-    @property
-    def studies(self) -> list[Study]:
-        """Those that it is known to open: all of a sheet's, of a group's the one that was asked for."""
-        return [*self.grant.studies, *([self.asked] if self.asked is not None else [])]
-
-    @property
-    def kind(self) -> Kind:
-        return Kind(self.grant.kind)
-
-    @property
-    def permissions(self) -> Permission:
-        return Permission.from_names(self.grant.permissions)
-
-
-@dataclass(frozen=True)
-class Left:
-    """How long a visit goes on: if nobody touches it, and at the longest."""
-
-    idle: timedelta
-    limit: timedelta
-
-
-@dataclass(frozen=True)
-class LiveVisit:
-    """A visit that goes on, with what its holder may see: one part, and one more for each code added during it.
-    ``left`` as of its finding; None for one that has just begun."""
-
-    parts: tuple[Part, ...]
-    left: Left | None = None
-
-    @property
-    def leader_id(self) -> int:
-        """Of the visit whose key the cookie holds."""
-        visit = self.parts[0].visit
-        return visit.leader_id or visit.id
-
-    @property
-    def studies(self) -> list[Study]:
-        """Each once, in the order of the codes; those of a group aren't among them (``Part.asked``)."""
-        return list({study.id: study for part in self.parts for study in part.studies}.values())
-
-    @property
-    def groups(self) -> list[Part]:
-        """Those whose studies are a list of their own, by a rule."""
-        return [part for part in self.parts if part.rule is not None]
-
-    def study(self, study_id: int) -> Study | None:
-        return next((study for study in self.studies if study.id == study_id), None)
-
-    def parts_of(self, study: Study) -> list[Part]:
-        """Those that open a study, for whatever."""
-        return [part for part in self.parts if any(one.id == study.id for one in part.studies)]
-
-    def part_to(self, study: Study, wanted: Permission) -> Part:
-        """The first part that opens a study for this, one that doesn't wait for its release before one that does.
-        Raises LookupError where none opens it."""
-        able = [part for part in self.parts_of(study) if wanted in part.permissions]
-        if not able:
-            raise LookupError("nothing in this visit allows that")
-        return min(able, key=lambda part: waits(part.kind))
-
-    def kind_for(self, study: Study, wanted: Permission) -> Kind:
-        """As what its holder opens a study for this; where nothing allows it, as the patient."""
-        try:
-            return self.part_to(study, wanted).kind
-        except LookupError:
-            return Kind.PATIENT
-
-    def permissions_on(self, study: Study) -> Permission:
-        """What all parts together allow on a study."""
-        return reduce(or_flags, (part.permissions for part in self.parts_of(study)), Permission.NONE)
-
-
-def note(
-    session: Session,
-    audit: Audit,
-    event: Event,
-    part: Part,
-    study_id: int | None,
-    *,
-    address: str,
-    at: datetime,
-    **details: Any,
-) -> None:
-    """What a holder does, on record with the rule that opens the study, where one does; it isn't new to the rule's
-    group any more."""
-    if part.rule is not None:
-        details["rule"] = part.rule.name
-        if study_id is not None:
-            tag_matching.note_opening(session, part.rule, study_id, at=at)
-    audit.within(
-        session,
-        event,
-        at=at,
-        actor="holder",
-        address=address,
-        grant_id=part.grant.id,
-        study_id=study_id,
-        **details,
-    )
 
 
 class Visits:
@@ -310,7 +177,7 @@ class Visits:
             session.add(token)
             # Written first: a release that is held back at this moment either is seen here or waits, and ends it.
             session.flush()
-            self._check_release(session, part, study, at=at)
+            check_release(session, self._audit, part, study, at=at)
             note(session, self._audit, Event.VIEWER_OPENED, part, study.id, address=address, at=at)
         return self._crypto.sign(TOKEN_PURPOSE, token.id)
 
@@ -318,7 +185,7 @@ class Visits:
         """The light look was opened. Raises StoreUnavailable: what isn't recorded isn't shown; NotReleased."""
         part = live.part_to(study, Permission.VIEW)
         with self._transaction() as session:
-            self._check_release(session, part, study, at=at)
+            check_release(session, self._audit, part, study, at=at)
             note(session, self._audit, Event.LOOK_OPENED, part, study.id, address=address, at=at)
 
     def note_reading(
@@ -338,22 +205,8 @@ class Visits:
                 version=version,
             )
 
-    def _check_release(self, session: Session, part: Part, study: Study, *, at: datetime) -> None:
-        """As the database has it now, not as the visit was read. Raises NotReleased."""
-        now = session.scalars(
-            select(Study).where(Study.id == study.id).with_for_update(read=True, of=Study)
-        ).one()
-        releases = Releases(session, SiteRules(session, self._audit), self._audit)
-        if not releases.seen_by(part.kind, [now], at=at)[now.id].images.is_out:
-            raise NotReleased
-
-    @contextmanager
-    def _transaction(self) -> Iterator[Session]:
-        try:
-            with self._own_session.begin() as session:
-                yield session
-        except SQLAlchemyError as error:
-            raise StoreUnavailable("the visit can't be recorded") from error
+    def _transaction(self) -> AbstractContextManager[Session]:
+        return own_transaction(self._own_session, "the visit can't be recorded")
 
 
 def _grant(session: Session, grant_id: int) -> Grant:

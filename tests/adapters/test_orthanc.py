@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from app.adapters.orthanc import ArchiveUnreachable, Orthanc
-from app.domain.looks import Pixels
 from app.domain.study import Picture
 from tests.adapters.http_stub import Answer, Stub
 from tests.conftest import ARCHIVE
@@ -139,50 +138,6 @@ def test_a_damaged_page_of_changes_stops_at_the_archive(stub: Stub, orthanc: Ort
     stub.routes({"changes": Answer.json({"Changes": changes, "Last": 7, "Done": True})})
     with pytest.raises(ArchiveUnreachable):
         orthanc.changes(since=0)
-
-
-def test_pictures_come_in_reading_order_and_objects_without_pixels_have_none(
-    stub: Stub, orthanc: Orthanc
-) -> None:
-    instances = [
-        {"ID": "i2", "IndexInSeries": None, "MainDicomTags": {"InstanceNumber": "10"}},
-        {"ID": "i1", "MainDicomTags": {"InstanceNumber": " 2 ", "NumberOfFrames": "2"}},
-        {"ID": "i4", "MainDicomTags": {"InstanceNumber": "rubbish", "NumberOfFrames": "-3"}},
-    ]
-    stub.routes(
-        {
-            **of_study(),
-            "series/a/instances": Answer.json(instances),
-            "series/b/instances": Answer.json([{"ID": "i3"}]),
-            "instances/i2/simplified-tags": Answer.json({"Rows": "512", "Columns": "400"}),
-        }
-    )
-    axial, document = orthanc.series("s1")
-    assert (axial.number, axial.title, axial.modality) == (1, "Axial", "CT")
-    assert axial.pictures == (Picture("i4", 0), Picture("i1", 0), Picture("i1", 1), Picture("i2", 0))
-    assert axial.pixels == Pixels(512)
-    assert (document.number, document.modality, document.pictures) == (2, "SR", ())
-
-
-@pytest.mark.parametrize(
-    ("answer", "expected"),
-    [
-        (Answer(200, b"jpeg", {"Content-Type": "image/jpeg"}), ("image/jpeg", b"jpeg")),
-        (Answer(200, b"png", {"Content-Type": "image/png"}), ("image/png", b"png")),
-        (Answer(200, b"<script>", {"Content-Type": "text/html"}), None),
-        (Answer(200, b"<svg>", {"Content-Type": "image/svg+xml"}), None),
-        (Answer(200, b"?"), None),
-        (Answer(302, headers={"Location": "/"}), None),
-        (Answer(415), None),
-        (Answer(500), None),
-    ],
-)
-def test_only_a_picture_is_passed_on_as_a_picture(
-    stub: Stub, orthanc: Orthanc, answer: Answer, expected: tuple[str, bytes] | None
-) -> None:
-    stub.always(answer)
-    assert orthanc.rendered(Picture("i1", 3), size=768, quality=80) == expected
-    assert stub.asked[0].path == "instances/i1/frames/3/rendered"
 
 
 def test_two_studies_with_one_uid_are_both_told(stub: Stub, orthanc: Orthanc) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from app.adapters import orthanc as adapter
+from app.adapters import orthanc_http
 from app.adapters.orthanc import PROBES, ArchiveUnreachable, Orthanc
 from app.domain.study import GateState, Picture
 from tests.adapters.http_stub import Answer, Stub, serving
@@ -80,8 +81,8 @@ def test_an_archive_that_is_down_is_unreachable_and_no_error() -> None:
 def test_an_archive_that_never_answers_is_unreachable(
     stub: Stub, orthanc: Orthanc, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for figure in ("PROBE_TIMEOUT_SECONDS", "TIMEOUT_SECONDS"):
-        monkeypatch.setattr(adapter, figure, (0.2, 0.2))  # the same wait, sooner over
+    monkeypatch.setattr(adapter, "PROBE_TIMEOUT_SECONDS", (0.2, 0.2))  # the same wait, sooner over
+    monkeypatch.setattr(orthanc_http, "TIMEOUT_SECONDS", (0.2, 0.2))
     release = threading.Event()
     stub.always(Answer(hold=release))
     try:

@@ -26,7 +26,7 @@ def viewer(study_id: int) -> ResponseReturnValue:
         return redirect(url_for("staff_study.look", study_id=study_id), 303)
     if why:
         return study_page.page(study, problem=_unavailable(why), status=503 if why == "unreachable" else 409)
-    _note(study, how="viewer")
+    note_view(study, how="viewer")
     token = services().staff_tokens.issue(access.staff_session(), at=services().clock())
     return images.to_viewer(study, token)
 
@@ -42,7 +42,7 @@ def look(study_id: int) -> ResponseReturnValue:
     context = images.look_context(study, images.Place(here, back, here, is_staff=True))
     if context is None:
         return redirect(here, 303)
-    _note(study, how="look")
+    note_view(study, how="look")
     return images.look_page(context)
 
 
@@ -52,7 +52,7 @@ def picture(study_id: int, series: int, number: int) -> ResponseReturnValue:
     return images.picture(study_or_404(study_id), series, number)
 
 
-def _note(study: Study, *, how: str) -> None:
+def note_view(study: Study, *, how: str) -> None:
     """On record, committed, before anything is shown. Raises StoreUnavailable."""
     services().audit.record(
         Event.STAFF_VIEWED,
