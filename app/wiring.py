@@ -63,10 +63,13 @@ from app.services.report_downloads import ReportDownloads
 from app.services.report_reading import ReportReading
 from app.services.report_templates import ReportTemplates
 from app.services.reports import Reports
+from app.services.rule_codes import RuleCodes
 from app.services.rule_list import RuleList
 from app.services.rule_papers import RulePapers
 from app.services.rule_preview import RulePreview
+from app.services.rule_studies import RuleStudies
 from app.services.rules import SiteRules
+from app.services.rules_of_study import RulesOfStudy
 from app.services.search_words import SearchWords
 from app.services.second_factor import SecondFactor
 from app.services.selection import Selection
@@ -149,9 +152,12 @@ class Services:
     tag_matching: TagMatching
     tag_rules: TagRules
     member_openings: MemberOpenings
+    rule_codes: RuleCodes
     rule_list: RuleList
+    rule_studies: RuleStudies
     rule_preview: RulePreview
     rule_papers: RulePapers
+    rules_of_study: RulesOfStudy
     announcements: Announcements
     timeline: Timeline
     site: Site
@@ -234,6 +240,7 @@ def build(
     limits = Limits(own_session, audit)
     rules = SiteRules(session, audit)
     grants = Grants(session, crypto, audit, settings, rules)
+    rule_codes = RuleCodes(session)
     renderer, pdf_files = workers.renderer, workers.pdf_files
     mail = Mail(settings.mail, settings.base_url)
     patience = Patience(PATIENCE_SECONDS)
@@ -266,7 +273,7 @@ def build(
         archives=archives,
         grants=grants,
         giving_on=GivingOn(session, grants, audit),
-        openings=Openings(session, grants),
+        openings=Openings(session, grants, rule_codes),
         ingestion=Ingestion(session, orthancs, grants, audit, rules, tag_matching),
         limits=limits,
         proof=Proof(own_session, crypto, audit, limits),
@@ -290,9 +297,12 @@ def build(
         search_words=SearchWords(own_session),
         tag_matching=tag_matching,
         tag_rules=TagRules(session, grants, tag_matching, audit),
+        rule_codes=rule_codes,
         rule_list=RuleList(session),
+        rule_studies=RuleStudies(session),
         rule_preview=RulePreview(session),
         rule_papers=RulePapers(session, grants, site, PaperTemplates(), renderer, audit, settings),
+        rules_of_study=RulesOfStudy(session),
         announcements=Announcements(own_session, mail, LetterTemplates(), site, audit, settings),
         member_openings=MemberOpenings(own_session, crypto, audit),
         timeline=Timeline(session),

@@ -199,7 +199,7 @@ def measure(services: Services, rules: int) -> dict[str, dict[str, float]]:
 
     def page(rule_id: int, words: str = "") -> Callable[[Any], object]:
         def look(_nothing: None) -> None:
-            services.tag_rules.page(session.get_one(TagRule, rule_id), text=words, at=at)
+            services.rule_studies.page(session.get_one(TagRule, rule_id), text=words, at=at)
             session.rollback()
             session.expunge_all()
 

@@ -98,7 +98,7 @@ def audit_export(
                 )
             except StoreUnavailable as error:
                 raise click.ClickException(f"{error}; nothing was written out.") from None
-            wish = Wish(since=since, until=until, grant_id=grant.id if grant else None)
+            wish = Wish(since=since, until=until, grant_ids=(grant.id,) if grant else None)
             rows = -2 if style == Style.CSV else -1  # the lines that are no rows
             for line in lines(services.audit_search.entries(wish), Style(style)):
                 file.write(line)

@@ -31,14 +31,15 @@ def is_keyword(text: str) -> bool:
 
 
 def others(main_tags: Mapping[str, object], labels: object = None) -> dict[str, str]:
-    """Of a study's main tags and labels what a rule can name, each cleaned; none that is empty.
+    """Of a study's main tags and labels what a rule can name, each cleaned; none that is empty, none in part: the
+    beginning of one value may be another.
 
     Labels beyond the values that a rule compares (``MOST_VALUES``) are left out, the last ones of the alphabet.
     """
     found = {
         keyword: text
         for keyword, value in sorted(main_tags.items())
-        if is_keyword(keyword) and (text := clean_text(value)[:LONGEST_VALUE])
+        if is_keyword(keyword) and (text := _whole_values(clean_text(value)))
     }
     kept = dict(list(found.items())[:MOST_TAGS])
     if names := label_names(labels)[:MOST_VALUES]:
@@ -50,5 +51,11 @@ def label_names(labels: object) -> list[str]:
     """Labels as Orthanc tells them, in order; none where there is no such thing."""
     if not isinstance(labels, list):
         return []
-    cleaned = {clean_text(label).replace("\\", " ")[:LONGEST_VALUE].strip() for label in labels}
-    return sorted(filter(None, cleaned))
+    cleaned = {clean_text(label).replace("\\", " ").strip() for label in labels}
+    return sorted(label for label in cleaned if 0 < len(label) <= LONGEST_VALUE)
+
+
+def _whole_values(text: str) -> str:
+    if len(text) <= LONGEST_VALUE:
+        return text
+    return text[: LONGEST_VALUE + 1].rpartition("\\")[0]

@@ -32,23 +32,38 @@ _DAY = re.compile(r"(\d{4})[-/](\d{1,2})(?:[-/](\d{1,2}))?|(\d{1,2})\.(\d{1,2})\
 _EAST_ASIAN = re.compile(
     "[\u3040-\u30ff\u31f0-\u31ff\u3400-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff]+"
 )
+# Of Latin, Greek and Cyrillic letters; the vowel points of Hebrew, Arabic and Syriac.
+_ACCENTS = re.compile(
+    "[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f\u0483-\u0487"
+    "\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u0730-\u074a]"
+)
 _PLAIN = re.compile("[a-z0-9]+")
 _LONGEST_NAME = 10  # characters of an East Asian word that is also found from its middle
 
 
-def fold(text: str) -> str:
-    """``text`` without case and accents (NFKD, combining marks taken away, NFC)."""
+def fold(text: str, *, is_strict: bool = False) -> str:
+    """``text`` without case and accents (NFKD, combining marks taken away, NFC). ``is_strict``: but for marks that
+    make another letter of it, as Nakashima of Nakajima in kana, or another vowel in Thai."""
     plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold().translate(_LETTERS))
     # Composed again, or a Korean syllable would count as three letters.
-    kept = "".join(character for character in plain if not unicodedata.combining(character))
+    kept = "".join(
+        character
+        for character in plain
+        if not unicodedata.combining(character) or (is_strict and not _ACCENTS.match(character))
+    )
     return unicodedata.normalize("NFC", kept).translate(_LETTERS)
 
 
 def words(text: str) -> list[str]:
     """The folded words of ``text`` in their order. East Asian runs are words of their own."""
+    return [word[:MAX_WORD] for word in whole_words(text)]
+
+
+def whole_words(text: str, *, is_strict: bool = False) -> list[str]:
+    """As ``words``, however long they are. ``is_strict``: as ``fold``."""
     if text.isascii():  # most texts of most clinics
-        return [word[:MAX_WORD] for word in _PLAIN.findall(text.lower())]
-    return [word[:MAX_WORD] for run in _runs(fold(text)) for word in _by_script(run)]
+        return _PLAIN.findall(text.lower())
+    return [word for run in _runs(fold(text, is_strict=is_strict)) for word in _by_script(run)]
 
 
 def study_words(

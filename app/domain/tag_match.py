@@ -2,18 +2,22 @@
 
 A key is made of a tag's value when a study arrives, and of a rule's when the rule is saved; they are compared by a
 database's index, whole, so nothing in a tag or a rule can widen what matches: there are no wildcards. Refuses to
-guess: an initial in place of a name, or a name more, only *nearly* matches, and people decide.
+guess: what may be a title or a name is a name, an initial in place of a name, or a name more, only *nearly* matches
+(domain.tag_likeness), and people decide.
+
+When what a key is made of changes, a migration has to empty study_tag_key, set ``study.tag_keys_at`` to NULL, and write
+the keys of all rules anew.
 """
 
 from __future__ import annotations
 
 import hashlib
 import unicodedata
-from collections.abc import Iterable
-from enum import StrEnum
+from enum import IntEnum, StrEnum
+from itertools import groupby
 
-from app.domain.dicom import NameGroup, clean_text, parse_person_name
-from app.domain.search import fold, words
+from app.domain.dicom import clean_text
+from app.domain.search import fold, whole_words
 
 LONGEST_KEY = 120  # characters; what is longer is told apart by its digest
 MOST_VALUES = 10  # of one tag of a study (PerformingPhysicianName has VM 1-n, PS3.6)
@@ -27,117 +31,56 @@ class How(StrEnum):
     EXACT = "exact"  # letter for letter
 
 
-# Before and after names, folded: none of them is anybody's whole name.
+class _Is(IntEnum):
+    """What a word of a name is."""
+
+    NAME = 0
+    NAME_IF_SHORT = 1  # where fewer than two others are left
+    TITLE = 2
+
+
+# Before and after names, folded. Only what is hardly anybody's name or initials: Pan, Do, Md, Doctor, Ing and Phil are
+# names, HR and SR are initials.
 _TITLES = frozenset(
-    [
-        "dr",
-        "dra",
-        "drs",
-        "doctor",
-        "doktor",
-        "doc",
-        "docteur",
-        "med",
-        "medic",
-        "medico",
-        "dent",
-        "vet",
-        "habil",
-        "phil",
-        "rer",
-        "nat",
-        "univ",
-        "prof",
-        "profa",
-        "professor",
-        "professeur",
-        "profesor",
-        "profesora",
-        "pd",
-        "privatdozent",
-        "mag",
-        "dipl",
-        "ing",
-        "md",
-        "mbbs",
-        "mbbch",
-        "phd",
-        "msc",
-        "bsc",
-        "frcr",
-        "frcp",
-        "frcs",
-        "facr",
-        "fracp",
-        "mr",
-        "mrs",
-        "ms",
-        "miss",
-        "mister",
-        "herr",
-        "frau",
-        "hr",
-        "fr",
-        "sr",
-        "sra",
-        "srta",
-        "senor",
-        "senora",
-        "senhor",
-        "senhora",
-        "monsieur",
-        "madame",
-        "mme",
-        "mlle",
-        "pan",
-        "pani",
-        "lek",
-        "oa",
-        "oberarzt",
-        "chefarzt",
-        "consultant",
-        "do",
-        "dds",
-        "dmd",
-        "esq",
-        "jr",
-        "iii",
-    ]
-)
-# They part father and son, so they belong to the name wherever they stand.
-_GENERATIONS = frozenset(("jr", "junior", "ii", "iii", "iv", "filho", "neto", "hijo"))
-# As they stand behind or before a name, in scripts without spaces or with.
-_HONORIFICS = ("先生", "医師", "教授", "博士", "医生", "선생님", "교수")
-_TITLES_ELSEWHERE = frozenset(
-    fold(word)
+    fold(word, is_strict=True)
     for word in (
-        "д-р",
-        "др",
-        "доктор",
-        "проф",
-        "профессор",
-        "врач",
-        "الدكتور",
-        "دكتور",
-        "د",
-        "الدكتورة",
-        "دكتورة",
-        "أ",
-        "بروفيسور",
-        "ד״ר",
-        "דר",
-        "פרופ",
-        "γιατρος",
-        "ιατρος",
-        "δρ",
-        "καθ",
+        *("dr", "dra", "drs", "doktor", "docteur", "prof", "profa", "professor", "professeur", "profesor"),
+        *("profesora", "privatdozent", "univ", "dipl", "mbbs", "mbbch", "phd", "msc", "bsc", "frcr", "frcp"),
+        *("frcs", "facr", "fracp", "dds", "dmd", "oberarzt", "chefarzt", "consultant", "mr", "mrs", "ms"),
+        *("miss", "mister", "herr", "frau", "sra", "srta", "senor", "senora", "senhor", "senhora"),
+        *(
+            "monsieur",
+            "madame",
+            "mme",
+            "mlle",
+            "др",
+            "доктор",
+            "проф",
+            "профессор",
+            "врач",
+            "الدكتور",
+            "دكتور",
+        ),
+        *("الدكتورة", "دكتورة", "بروفيسور", "פרופ", "γιατρος", "ιατρος", "δρ", "καθ"),
     )
 )
+# Titles beside another one, and with their point ("Dr. med.", "Dr. rer. nat. habil.").
+_BESIDE_TITLES = frozenset(("med", "dent", "vet", "habil", "phil", "rer", "nat", "ing", "mag", "lek", "doc"))
+# Titles with their sign: the abbreviations of doctor in Arabic and Hebrew.
+_WITH_SIGN = frozenset(("د", "דר"))
+# Of prefixes and suffixes, where no name is looked for.
+_CREDENTIALS = frozenset(("md", "do", "fr", "sr", "senior", "esq", "pd", "oa", "pan", "pani", "hr", "sir"))
+# They part father and son, so they belong to the name wherever they stand; each as the shortest of its spellings.
+_GENERATIONS = {"junior": "jr"} | {
+    word: word for word in ("jr", "ii", "iii", "iv", "filho", "neto", "hijo", "nieto")
+}
+# As they stand behind a name in scripts without spaces. Not 博士, which is a given name too.
+_HONORIFICS = ("先生", "医師", "教授", "医生", "선생님", "교수")
 
 
 def values(text: str) -> list[str]:
     """The values of a tag with several (a backslash between them, PS3.5 section 6.4), each cleaned; none empty."""
-    found = dict.fromkeys(cleaned for part in text.split("\\") if (cleaned := clean_text(part).strip(" ^=")))
+    found = dict.fromkeys(cleaned for part in text.split("\\") if (cleaned := _bare(part)))
     return list(found)[:MOST_VALUES]
 
 
@@ -145,13 +88,13 @@ def keys(text: str, how: How) -> list[str]:
     """What one value of a tag is found by; none where there is nothing to compare."""
     match how:
         case How.EXACT:
-            exact = unicodedata.normalize("NFC", clean_text(text))
+            exact = unicodedata.normalize("NFC", _bare(text))
             return [_bounded(f"={exact}")] if exact else []
         case How.WORDS:
-            found = words(text)
+            found = whole_words(clean_text(text), is_strict=True)
             return [_bounded(f"w:{' '.join(found)}")] if found else []
         case How.NAME:
-            return [_bounded(f"{form}:{' '.join(sorted(parts))}") for form, parts in _groups(text) if parts]
+            return [_bounded(f"{form}:{' '.join(sorted(parts))}") for form, parts in groups(text).items()]
 
 
 def rule_keys(text: str, how: How) -> list[str]:
@@ -164,31 +107,25 @@ def rule_keys(text: str, how: How) -> list[str]:
     return [by_form[form] for form in "iap" if form in by_form][:1]
 
 
-def nearly(text: str, wanted: str) -> bool:
-    """Whether a value of a tag could mean the same person as a rule's value without matching it: an initial for a
-    name, a name more or less, one letter that differs."""
-    for form, parts in _groups(wanted):
-        for other_form, others in _groups(text):
-            if form == other_form and parts and others and _is_near(parts, others):
-                return True
-    return False
+def groups(text: str) -> dict[str, list[str]]:
+    """The component groups of a PN value (PS3.5 section 6.2.1) as folded words without titles, by their script,
+    wherever they stand: many a system writes one where another belongs. None is empty.
 
-
-def _groups(text: str) -> list[tuple[str, list[str]]]:
-    """The component groups of a PN value (PS3.5 section 6.2.1) as folded words without titles, each once.
-
-    ``a``: alphabetic, ``i``: ideographic, ``p``: phonetic. A name without carets is read as words.
+    ``i``: ideographic, ``p``: phonetic (kana, Hangul), ``a``: all others. A name without carets is read as words.
     """
-    name = parse_person_name(_joined(text))
-    forms = (("a", name.alphabetic), ("i", name.ideographic), ("p", name.phonetic))
-    found: dict[str, tuple[str, list[str]]] = {}
-    for form, group in forms:
-        parts = _parts(group)
+    found: dict[str, list[str]] = {}
+    for group in clean_text(_joined(text)).split("=")[:3]:
+        components = group.split("^")
+        # Whatever stands beyond the five components belongs to the name rather than to nothing.
+        form, parts = _parts([*components[:3], *components[5:]], " ".join(components[3:5]))
         if parts:
-            # An ideographic name typed alone stands in the first group.
-            real = "i" if form == "a" and _is_ideographic("".join(parts)) else form
-            found.setdefault(real, (real, parts))
-    return list(found.values())
+            found.setdefault(form, parts)
+    return found
+
+
+def _bare(text: str) -> str:
+    """Without what an empty component or group leaves at the ends."""
+    return clean_text(text).strip(" ^=")
 
 
 def _joined(text: str) -> str:
@@ -198,72 +135,70 @@ def _joined(text: str) -> str:
     return text.replace(",", "^")
 
 
-def _parts(group: NameGroup) -> list[str]:
-    # Prefix and suffix are titles by definition, but for what parts father and son.
-    text = " ".join(part for part in (group.family, group.given, group.middle) if part)
-    joined = (group.family + group.given).replace(" ", "").replace("\u3000", "")
-    if _is_ideographic(joined):
-        for honorific in _HONORIFICS:
-            joined = joined.removesuffix(honorific)
-        return ["".join(words(joined))] if joined else []
-    found = [word for chunk in text.replace(".", ". ").split() for word in _words_of(chunk)]
-    kept = [word for word in found if word not in _TITLES and word not in _TITLES_ELSEWHERE]
-    generation = [word for word in words(group.suffix) if word in _GENERATIONS]
-    return (
-        kept or found
-    ) + generation  # a name that is spelled like a title is a name where nothing else stands
+def _parts(components: list[str], affixes: str) -> tuple[str, list[str]]:
+    """A group's form and its words. ``affixes``: prefix and suffix, titles by definition but for what parts father
+    and son."""
+    joined = "".join(whole_words("".join("".join(components).split()), is_strict=True))
+    if joined and (form := _form_without_spaces(joined)):
+        honorific = next((one for one in _HONORIFICS if joined.endswith(one) and joined != one), "")
+        return form, [joined.removesuffix(honorific)]
+    read = [one for component in _each_read(components) for one in component]
+    for word in whole_words(affixes, is_strict=True):
+        if word in _GENERATIONS:
+            read.append((_GENERATIONS[word], _Is.NAME))
+        elif word not in _TITLES | _BESIDE_TITLES | _CREDENTIALS:
+            read.append((word, _Is.NAME_IF_SHORT))
+    kept = [word for word, what in read if what is _Is.NAME]
+    if len(kept) < 2:
+        kept = [word for word, what in read if what is not _Is.TITLE]
+    return "a", kept or [word for word, _what in read]
 
 
-def _words_of(chunk: str) -> Iterable[str]:
-    """A chunk's words; a hyphen or an apostrophe within a name doesn't part it (Müller-Lüdenscheidt, O'Brien)."""
-    if fold(chunk.strip(".,;")) in _TITLES_ELSEWHERE:
-        return ()
-    return ["".join(words(chunk))] if words(chunk) else ()
+def _each_read(components: list[str]) -> list[list[tuple[str, _Is]]]:
+    """The words of each component. One of titles alone, beside others, may be somebody's initials (Rao^DR)."""
+    each = [read for component in components if (read := _read(component))]
+    if len(each) < 2:
+        return each
+    return [
+        [(word, _Is.NAME_IF_SHORT) for word, _what in read]
+        if all(what is _Is.TITLE for _word, what in read)
+        else read
+        for read in each
+    ]
 
 
-def _is_ideographic(text: str) -> bool:
-    return bool(text) and all(
-        unicodedata.name(character, "").startswith(("CJK", "HANGUL"))
-        for character in text
-        if not character.isspace()
-    )
+def _read(component: str) -> list[tuple[str, _Is]]:
+    """The words of a component. A hyphen or an apostrophe within a name doesn't part it (Müller-Lüdenscheidt,
+    O'Brien)."""
+    chunks = component.replace(".", ". ").split()
+    found = [(chunk, "".join(whole_words(chunk, is_strict=True))) for chunk in chunks]
+    read: list[tuple[str, _Is]] = []
+    for may_be_titles, run in groupby((one for one in found if one[1]), key=_may_be_title):
+        several = list(run)
+        is_of_titles = may_be_titles and any(_is_title(*one) for one in several)
+        for chunk, word in several:
+            what = _Is.NAME
+            if is_of_titles:
+                what = _Is.TITLE if _is_title(chunk, word) else _Is.NAME_IF_SHORT
+            read.append((_GENERATIONS.get(word, word), what))
+    return read
 
 
-def _is_near(parts: list[str], others: list[str]) -> bool:
-    fewer, more = sorted((sorted(parts), sorted(others)), key=len)
-    if fewer == more:
-        return False
-    left = list(more)
-    inexact = 0
-    for word in sorted(fewer, key=len, reverse=True):
-        same = next((other for other in left if other == word), None)
-        close = same or next((other for other in left if _is_close(word, other)), None)
-        if close is None:
-            return False
-        inexact += same is None
-        left.remove(close)
-    # At least one whole word is the same, and of a single word it is more than an initial.
-    return inexact < len(fewer) and any(len(word) > 1 for word in fewer)
+def _may_be_title(one: tuple[str, str]) -> bool:
+    chunk, word = one
+    return _is_title(chunk, word) or (word in _BESIDE_TITLES and chunk.endswith("."))
 
 
-def _is_close(one: str, other: str) -> bool:
-    if one[0] == other[0] and 1 in (len(one), len(other)):
-        return True
-    return min(len(one), len(other)) > 3 and _differ_by_one(one, other)
+def _is_title(chunk: str, word: str) -> bool:
+    return word in _TITLES or (word in _WITH_SIGN and not chunk.isalnum())
 
 
-def _differ_by_one(one: str, other: str) -> bool:
-    """One letter put in, left out, or exchanged."""
-    if abs(len(one) - len(other)) > 1:
-        return False
-    start = next((at for at, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]), None)
-    if start is None:
-        return True
-    return (
-        one[start + 1 :] == other[start + 1 :]
-        or one[start:] == other[start + 1 :]
-        or one[start + 1 :] == other[start:]
-    )
+def _form_without_spaces(folded: str) -> str:
+    """Of a name in a script that needs none; "" of any other."""
+    names = [unicodedata.name(character, "") for character in folded]
+    if not all(name.startswith(("CJK", "IDEOGRAPHIC", "HANGUL", "HIRAGANA", "KATAKANA")) for name in names):
+        return ""
+    return "i" if any(name.startswith("CJK") for name in names) else "p"
 
 
 def _bounded(key: str) -> str:

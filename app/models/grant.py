@@ -137,6 +137,11 @@ class Grant(Model):
         policy = Policy(self.policy)
         return THROTTLE.is_locked(policy, failures=self.failures, in_life=self.failures_in_life)
 
+    def end(self, at: datetime) -> None:
+        """Revoked for good: code and password open nothing and can't be shown any more. On record elsewhere."""
+        self.revoked_at = at
+        self.sealed = self.sealing_kid = self.sealed_until = None
+
     def standing(self, at: datetime) -> Standing:
         return standing(
             at=at,

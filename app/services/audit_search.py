@@ -37,21 +37,21 @@ _COLUMNS = AuditEvent.__table__.columns
 class Wish:
     """What an auditor asks for: all of it at once; empty asks for everything. ``until`` is not part of it.
 
-    ``study_ids`` None: whatever the study; with them, what concerns a grant of theirs as such too. ``grant_id``
+    ``study_ids`` None: whatever the study; with them, what concerns a grant of theirs as such too. ``grant_ids``
     None: whatever the grant.
     """
 
     events: frozenset[str] = field(default=frozenset())
     actors: frozenset[str] = field(default=frozenset())
     study_ids: tuple[int, ...] | None = None
-    grant_id: int | None = None
+    grant_ids: tuple[int, ...] | None = None
     address: str = ""
     since: datetime | None = None
     until: datetime | None = None
 
     @property
     def is_indexed(self) -> bool:
-        return self.study_ids is not None or self.grant_id is not None
+        return self.study_ids is not None or self.grant_ids is not None
 
 
 @dataclass(frozen=True)
@@ -229,8 +229,8 @@ def _rows(wish: Wish) -> Select[Any]:
             ),
         )
         wanted.append(_COLUMNS.id.in_(found))
-    if wish.grant_id is not None:
-        wanted.append(_COLUMNS.grant_id == wish.grant_id)
+    if wish.grant_ids is not None:
+        wanted.append(_COLUMNS.grant_id.in_(wish.grant_ids))
     if wish.address:
         wanted.append(_COLUMNS.address == wish.address)
     if wish.since is not None:

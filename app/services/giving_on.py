@@ -16,10 +16,10 @@ from sqlalchemy.orm import Session
 from app.domain.events import Event
 from app.domain.grants import Kind, Policy, Standing
 from app.domain.permissions import Permission
-from app.models import Grant, Study, TagRule, TagRuleMatch, Visit, grant_study
+from app.models import Grant, Study, TagRuleMatch, Visit, grant_study
 from app.services.audit import Audit
 from app.services.grants import Grants, Paper
-from app.services.visits import Ending, LiveVisit, Part
+from app.services.live_visit import Ending, LiveVisit, Part
 
 ACTOR = "holder"
 DAYS = (1, 7, 30)
@@ -53,7 +53,7 @@ class Wish:
 @dataclass(frozen=True)
 class Reach:
     """Whom stopping ends: ``given``. ``own``: the codes that can be closed too. ``goes_on``: what others hold and only
-    the clinic ends."""
+    the clinic ends; those whom a tag names aren't among them (services.rules_of_study)."""
 
     given: list[Grant]
     own: list[Grant]
@@ -79,7 +79,8 @@ class GivingOn:
     def give(
         self, live: LiveVisit, study: Study, wish: Wish, *, at: datetime, address: str
     ) -> Paper | list[Problem]:
-        """A grant for somebody whom the holder trusts, for this one study. Raises Busy, StoreUnavailable."""
+        """A grant for somebody whom the holder trusts, for this one study; where there are problems the caller rolls
+        back. Raises Busy, StoreUnavailable."""
         part = self.giver(live, study)
         if part is None:
             return [Problem.NOT_YOURS]
@@ -101,7 +102,22 @@ class GivingOn:
         )
         paper.grant.parent_id = parent.id
         self._grants.keep(paper, at=at, actor=ACTOR, address=address)
-        return paper
+        return paper if self._is_still_theirs(part, study) else [Problem.NOT_YOURS]
+
+    def _is_still_theirs(self, part: Part, study: Study) -> bool:
+        """Hashing took its time: whether the code still opens, and the tag still names. Whoever ends one of them from
+        now on waits, and finds what is given on."""
+        code = select(Grant.id).where(
+            Grant.id == part.grant.id, Grant.revoked_at.is_(None), Grant.suspended_at.is_(None)
+        )
+        if self._session.scalar(code.with_for_update(read=True)) is None:
+            return False
+        if part.rule is None:
+            return True
+        match = select(TagRuleMatch.study_id).where(
+            TagRuleMatch.rule_id == part.rule.id, TagRuleMatch.study_id == study.id
+        )
+        return self._session.scalar(match.with_for_update(read=True)) is not None
 
     def _problems(
         self, parent: Grant, study: Study, label: str, permissions: Permission, days: int, at: datetime
@@ -140,21 +156,10 @@ class GivingOn:
         ours = {grant.id for grant in (*given, *own)}
         goes_on = [
             grant
-            for grant in [*self._grants.of_study(study), *self._groups_of(study)]
+            for grant in self._grants.of_study(study)
             if grant.id not in ours and grant.standing(at) is Standing.OPEN
         ]
         return Reach(given, own, goes_on)
-
-    def _groups_of(self, study: Study) -> list[Grant]:
-        """Those whom the study names by a tag."""
-        query = (
-            select(Grant)
-            .join(TagRule, TagRule.grant_id == Grant.id)
-            .join(TagRuleMatch, TagRuleMatch.rule_id == TagRule.id)
-            .where(TagRuleMatch.study_id == study.id)
-            .order_by(Grant.id)
-        )
-        return list(self._session.scalars(query))
 
     def take_back(self, live: LiveVisit, study: Study, ref: str, *, at: datetime) -> bool:
         """End one of them at once; False where there is none of that name."""

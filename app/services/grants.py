@@ -23,8 +23,8 @@ from app.domain.password import Password
 from app.domain.permissions import PATIENT, Permission
 from app.models import Grant, Study, Visit, grant_study
 from app.services.audit import Audit
+from app.services.live_visit import Ending
 from app.services.rules import SiteRules
-from app.services.visits import Ending
 
 log = structlog.get_logger(__name__)
 
@@ -186,8 +186,7 @@ class Grants:
         """End a grant for good, and what its holder gave on: whoever has a lost sheet may have given it on.
         Its visits and viewer tokens are worth nothing from this moment."""
         if grant.revoked_at is None:
-            grant.revoked_at = at
-            grant.sealed = grant.sealing_kid = grant.sealed_until = None
+            grant.end(at)
             self._note(Event.GRANT_REVOKED, grant, at=at, actor=actor)
         for given_on in self.given_on([grant]):
             self.revoke(given_on, at=at, actor=actor)

@@ -8,20 +8,24 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.adapters.crypto import Crypto
 from app.domain.events import Event
-from app.models import StaffSession, Study, TagRule, ViewerToken, Visit
+from app.models import StaffSession, Study, TagRule, TagRuleMember, ViewerToken, Visit
 from app.services import tag_matching
-from app.services.audit import Audit, StoreUnavailable
+from app.services.audit import Audit
+from app.services.own_transaction import own_transaction
 from app.services.visits import TOKEN_PURPOSE
+
+
+class NotTheirs(Exception):
+    """The rule isn't for them any more, or they signed out: no token."""
 
 
 class MemberOpenings:
@@ -36,7 +40,7 @@ class MemberOpenings:
         self, rule: TagRule, study: Study, signed_in: StaffSession, *, actor: str, address: str, at: datetime
     ) -> str:
         """For one study, in a visit of its own whose key nobody holds: it ends with the session of who is signed in,
-        when the rule isn't for them any more, by idleness or the limit."""
+        when the rule isn't for them any more, by idleness or the limit. Raises NotTheirs."""
         key = hashlib.sha256(secrets.token_bytes(32)).digest()
         with self._transaction() as session:
             visit = Visit(
@@ -48,6 +52,19 @@ class MemberOpenings:
                 id=secrets.token_urlsafe(16), visit_id=visit.id, study_id=study.id, issued_at=at
             )
             session.add(token)
+            # Written first: an end at this moment either is seen here, or waits and ends it.
+            session.flush()
+            theirs = (
+                select(TagRuleMember.rule_id)
+                .join(StaffSession, StaffSession.staff_id == TagRuleMember.staff_id)
+                .where(
+                    TagRuleMember.rule_id == rule.id,
+                    StaffSession.id == signed_in.id,
+                    StaffSession.ended_at.is_(None),
+                )
+            )
+            if session.scalar(theirs.with_for_update(read=True)) is None:
+                raise NotTheirs
             self._note(session, Event.VIEWER_OPENED, rule, study, actor=actor, address=address, at=at)
         return self._crypto.sign(TOKEN_PURPOSE, token.id)
 
@@ -95,10 +112,5 @@ class MemberOpenings:
             **details,
         )
 
-    @contextmanager
-    def _transaction(self) -> Iterator[Session]:
-        try:
-            with self._own_session.begin() as session:
-                yield session
-        except SQLAlchemyError as error:
-            raise StoreUnavailable("the opening can't be recorded") from error
+    def _transaction(self) -> AbstractContextManager[Session]:
+        return own_transaction(self._own_session, "the opening can't be recorded")

@@ -10,14 +10,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, and_, exists, not_, or_, select
 from sqlalchemy.orm import Session
 
 from app.domain.events import Event
-from app.models import AuditEvent, Grant, Study, TagRule
+from app.domain.grants import Kind
+from app.models import AuditEvent, Grant, Study
 from app.services.giving_on import ACTOR, GIVERS
 from app.services.grants import Grants
-from app.services.visits import LiveVisit
+from app.services.live_visit import LiveVisit
+from app.services.rule_codes import RuleCodes
 from app.services.worklist import LARGEST_ID
 
 ROWS = 60  # of the trail, for one page
@@ -28,7 +30,6 @@ BY_HOLDERS = (
     Event.VIEWER_OPENED,
     Event.LOOK_OPENED,
     Event.REPORT_READ,
-    Event.STUDY_DOWNLOADED,
     Event.STUDY_DOWNLOADED,
 )
 BY_STAFF = (Event.STAFF_VIEWED, Event.REPORT_DOWNLOADED)
@@ -58,9 +59,10 @@ class Page:
 class Openings:
     """Reads within the caller's transaction; writes nothing."""
 
-    def __init__(self, session: Session, grants: Grants) -> None:
+    def __init__(self, session: Session, grants: Grants, codes: RuleCodes) -> None:
         self._session = session
         self._grants = grants
+        self._codes = codes
 
     def of(self, live: LiveVisit, study: Study, *, before: int | None = None) -> Page:
         """What the holder of this visit may know of who opened ``study``."""
@@ -83,13 +85,25 @@ class Openings:
         more = shown[-1].id if len(rows) > ROWS else None
         return Page(self._openings(shown), more, is_everybody)
 
+    def has_looked(self, study: Study, grant_id: int, *, actor: str = ACTOR, since: datetime) -> bool:
+        """Whether it is on record that ``actor`` opened the light look of a study with a grant."""
+        query = select(AuditEvent.id).where(
+            AuditEvent.study_id == study.id,
+            AuditEvent.at >= since,
+            AuditEvent.event == Event.LOOK_OPENED,
+            AuditEvent.grant_id == grant_id,
+            AuditEvent.actor == actor,
+        )
+        return self._session.scalar(query.limit(1)) is not None
+
     def _openings(self, rows: Sequence[AuditEvent]) -> list[Opening]:
         ids = {row.grant_id for row in rows if row.grant_id is not None}
         # Without their studies: nobody asks for those here.
         found = self._session.scalars(select(Grant).where(Grant.id.in_(ids)))
         grants = {grant.id: grant for grant in found}
-        rules = self._session.execute(select(TagRule.grant_id, TagRule.tag).where(TagRule.grant_id.in_(ids)))
-        tags = {row.grant_id: row.tag for row in rules}
+        groups = [grant.id for grant in grants.values() if grant.kind == Kind.GROUP]
+        rules = {grant_id: self._codes.rule_of(grant_id) for grant_id in groups}
+        tags = {grant_id: rule.tag for grant_id, rule in rules.items() if rule is not None}
         openings: list[Opening] = []
         for row in rows:
             event = Event(row.event)
@@ -108,16 +122,18 @@ class Openings:
 
 def _wanted(study: Study, grant_ids: Sequence[int], is_everybody: bool) -> ColumnElement[bool]:
     """Each alternative has an index of its own. A visit begins with a grant, not with a study."""
+    # Of any code that a rule has had: a new one doesn't hide what was opened before.
+    is_group = exists().where(Grant.id == AuditEvent.grant_id, Grant.kind == Kind.GROUP)
     came_in = and_(
         AuditEvent.grant_id.in_(grant_ids),
         AuditEvent.event == Event.VISIT_BEGUN,
         AuditEvent.study_id.is_(None),
         # That a group's list was opened says nothing of this study.
-        AuditEvent.grant_id.not_in(select(TagRule.grant_id)),
+        not_(is_group),
     )
     of_study = AuditEvent.study_id == study.id
     # With an account, whom a rule lets in opens a study by name, for the group all the same.
-    is_holder = or_(AuditEvent.actor == ACTOR, AuditEvent.grant_id.in_(select(TagRule.grant_id)))
+    is_holder = or_(AuditEvent.actor == ACTOR, is_group)
     by_holders = and_(of_study, AuditEvent.event.in_(BY_HOLDERS), is_holder)
     if not is_everybody:
         return or_(came_in, and_(by_holders, AuditEvent.grant_id.in_(grant_ids)))

@@ -54,7 +54,8 @@ class RulePapers:
         context: dict[str, Any] = {
             "site": paper_contexts.letterhead(site, ""),
             "group": rule.name,
-            "access": paper_contexts.access(paper, self._settings.base_url, with_password=True),
+            "access": paper_contexts.access(paper, self._settings.base_url, with_password=True)
+            | {"is_group": True},
             "printed_at": at.astimezone(ZoneInfo(self._settings.time_zone)),
         }
         html = self._templates.html("group.html", language=site.language, **context)

@@ -6,17 +6,19 @@ Refuses to match by likeness: what only nearly matches is shown beside, for some
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any
 
 from sqlalchemy import Select, and_, exists, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.domain import search, tag_match
+from app.domain.tag_likeness import Likeness
 from app.domain.tag_match import How
 from app.models import Study, StudyTagKey, TagValue
+from app.services import tag_keys
 from app.services.tag_keys import NAMES, PLACES, Wanted
 
 SHOWN_BEFORE = 20  # studies of a preview
@@ -66,12 +68,8 @@ class RulePreview:
 
     def offered(self, tag: str, text: str) -> list[str]:
         """Values of a tag that have the words of ``text`` at the beginning of their own, in any order."""
-        asked = search.words(text)
-        found = (
-            value
-            for value in self._values(tag)
-            if all(any(word.startswith(one) for word in search.words(value)) for one in asked)
-        )
+        asked = search.words(text)[: search.MAX_ASKED]
+        found = (value for value in self._values(tag) if _begins_words_of(value, asked))
         return sorted(list(found)[:200], key=str.casefold)[:MOST_OFFERED]
 
     def _values(self, tag: str) -> list[str]:
@@ -91,32 +89,33 @@ class RulePreview:
         candidates = self._candidates(wanted, since)
         if wanted.is_indexed:
             return self._session.scalar(select(func.count()).select_from(candidates.subquery())) or 0
-        ids = self._session.scalars(candidates).all()
-        batches = (ids[start : start + BATCH] for start in range(0, len(ids), BATCH))
-        return sum(
-            wanted.matches(study)
-            for batch in batches
-            for study in self._session.scalars(select(Study).where(Study.id.in_(batch)))
-        )
+        kept = _column(wanted)
+        query = select(kept, func.count()).where(Study.id.in_(candidates)).group_by(kept)
+        return sum(count for text, count in self._session.execute(query) if _has(wanted, text))
 
     def _newest(self, wanted: Wanted, since: date | None) -> list[Study]:
+        day = func.coalesce(Study.study_date, func.date(Study.stable_at))
         query = (
-            select(Study)
+            select(Study.id, _column(wanted).label("kept"))
             .where(Study.id.in_(self._candidates(wanted, since)))
-            .order_by(func.coalesce(Study.study_date, func.date(Study.stable_at)).desc(), Study.id.desc())
+            .order_by(day.desc(), Study.id.desc())
         )
-        found: list[Study] = []
+        found: list[int] = []
         for start in range(0, MOST_VALUES, BATCH):
-            batch = self._session.scalars(query.offset(start).limit(BATCH)).all()
-            found += [study for study in batch if wanted.matches(study)]
+            batch = self._session.execute(query.offset(start).limit(BATCH)).all()
+            found += [row.id for row in batch if _has(wanted, row.kept)]
             if len(found) >= SHOWN_BEFORE or len(batch) < BATCH:
                 break
-        return found[:SHOWN_BEFORE]
+        shown = found[:SHOWN_BEFORE]
+        studies = {one.id: one for one in self._session.scalars(select(Study).where(Study.id.in_(shown)))}
+        return [studies[one] for one in shown]
 
     def _near(self, wanted: Wanted, since: date | None) -> list[Near]:
+        likeness = Likeness(wanted.values)
+        asked = {how: _asked(wanted.values, how) for how in How}
         near: dict[tuple[str, ...], str] = {}  # one of several spellings that are added together
         for value in self._values(wanted.tag):
-            if len(near) < MOST_NEAR and _is_near(value, wanted):
+            if len(near) < MOST_NEAR and _is_near(value, wanted.how, asked, likeness):
                 near.setdefault(tuple(tag_match.rule_keys(value, wanted.how)), value)
         counted = [
             Near(value, self._count(Wanted(wanted.tag, wanted.how, (value,)), since))
@@ -125,15 +124,29 @@ class RulePreview:
         return sorted((one for one in counted if one.studies), key=lambda one: -one.studies)
 
 
-def _is_near(value: str, wanted: Wanted) -> bool:
+def _begins_words_of(value: str, asked: Sequence[str]) -> bool:
+    found = search.words(value)
+    return all(any(word.startswith(one) for word in found) for one in asked)
+
+
+def _column(wanted: Wanted) -> InstrumentedAttribute[str]:
+    """Where a study has the tag."""
+    column: InstrumentedAttribute[str] = getattr(Study, tag_keys.kept_in(wanted.tag))
+    return column
+
+
+def _has(wanted: Wanted, kept: str) -> bool:
+    return bool(wanted.matching_in(tag_keys.text_in(wanted.tag, kept)))
+
+
+def _is_near(value: str, how: How, asked: Mapping[How, set[str]], likeness: Likeness) -> bool:
     """Whether people may want this value too: it doesn't match, and is spelled alike."""
-    if set(tag_match.keys(value, wanted.how)) & _asked(wanted.values, wanted.how):
+    if not asked[how].isdisjoint(tag_match.keys(value, how)):
         return False
-    is_other_spelling = wanted.how is How.EXACT and bool(
-        set(tag_match.keys(value, How.WORDS)) & _asked(wanted.values, How.WORDS)
-        or set(tag_match.keys(value, How.NAME)) & _asked(wanted.values, How.NAME)
+    is_other_spelling = how is How.EXACT and any(
+        not asked[one].isdisjoint(tag_match.keys(value, one)) for one in (How.WORDS, How.NAME)
     )
-    return is_other_spelling or any(tag_match.nearly(value, one) for one in wanted.values)
+    return is_other_spelling or likeness.is_near(value)
 
 
 def _asked(values: Iterable[str], how: How) -> set[str]:

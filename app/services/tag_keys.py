@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from app.domain import tag_match
 from app.domain.tag_match import How
@@ -26,6 +26,7 @@ PLACES = {
     "InstitutionName": "institution_name",
     "ResponsibleOrganization": "responsible_organization",
 }
+_COLUMNS = NAMES | PLACES
 _NORMAL = dict.fromkeys(NAMES, How.NAME) | dict.fromkeys(PLACES, How.WORDS)
 
 
@@ -52,15 +53,21 @@ class Wanted:
 
     def matches(self, study: Study) -> bool:
         """Whether a study's tag, as it is now, is one of the values."""
-        if self.how is How.EXACT:
-            exact = {key for value in self.values for key in _keys(value, How.EXACT)}
-        else:
-            exact = {key for value in self.values for key in tag_match.rule_keys(value, self.how)}
-        return any(
-            key in exact
-            for value in tag_match.values(tag_text(study, self.tag))
-            for key in _keys(value, self.how)
-        )
+        return bool(self.matching(study))
+
+    def matching(self, study: Study) -> list[str]:
+        """The values of a study's tag, as it is now, that match."""
+        return self.matching_in(tag_text(study, self.tag))
+
+    def matching_in(self, text: str) -> list[str]:
+        """The values of such a tag that match."""
+        return [
+            value for value in tag_match.values(text) if not self._asked.isdisjoint(_keys(value, self.how))
+        ]
+
+    @cached_property
+    def _asked(self) -> set[str]:
+        return {key for value in self.values for key in tag_match.rule_keys(value, self.how)}
 
     @property
     def is_indexed(self) -> bool:
@@ -88,9 +95,17 @@ def values_of(study: Study) -> list[tuple[str, str]]:
 
 def tag_text(study: Study, tag: str) -> str:
     """The value of a tag of a study, "" where it has none."""
-    if column := (NAMES | PLACES).get(tag):
-        return str(getattr(study, column))
-    return _others(study.other_tags).get(tag, "")
+    return text_in(tag, getattr(study, kept_in(tag)))
+
+
+def kept_in(tag: str) -> str:
+    """The column of a study that has a tag."""
+    return _COLUMNS.get(tag, "other_tags")
+
+
+def text_in(tag: str, column: str) -> str:
+    """The value of a tag in what its column has, "" where there is none."""
+    return column if tag in _COLUMNS else _others(column).get(tag, "")
 
 
 def digest(tag: str, key: str) -> int:
@@ -100,7 +115,7 @@ def digest(tag: str, key: str) -> int:
 
 
 def _tags(study: Study) -> Iterator[tuple[str, str]]:
-    for tag, column in (NAMES | PLACES).items():
+    for tag, column in _COLUMNS.items():
         yield tag, getattr(study, column)
     yield from _others(study.other_tags).items()
 

@@ -47,15 +47,19 @@ class TagMatching:
         has = set(session.scalars(select(TagRuleMatch.rule_id).where(TagRuleMatch.study_id == study.id)))
         gone = has - wanted.keys()
         if gone:
-            self._end_what_was_given_on(session, study, gone, at=at)
-            grants = select(TagRule.grant_id).where(TagRule.id.in_(gone))
+            # Their codes may be made anew at this moment: whoever does that waits, or is waited for. Held before what
+            # hangs on them, as there.
+            codes = select(TagRule.grant_id).where(TagRule.id.in_(gone)).order_by(TagRule.id)
+            grants = session.scalars(codes.with_for_update(read=True)).all()
+            # First of all: who gives the study on at this moment either is seen below or finds no match any more.
+            session.execute(
+                delete(TagRuleMatch).where(TagRuleMatch.study_id == study.id, TagRuleMatch.rule_id.in_(gone))
+            )
+            self._end_what_was_given_on(session, study, grants, at=at)
             session.execute(
                 delete(grant_study).where(
                     grant_study.c.study_id == study.id, grant_study.c.grant_id.in_(grants)
                 )
-            )
-            session.execute(
-                delete(TagRuleMatch).where(TagRuleMatch.study_id == study.id, TagRuleMatch.rule_id.in_(gone))
             )
         for rule_id in wanted.keys() - has:
             self._add(session, wanted[rule_id], [study], at=at, is_news=is_news)
@@ -69,18 +73,20 @@ class TagMatching:
             )
 
     def _end_what_was_given_on(
-        self, session: Session, study: Study, rule_ids: set[int], *, at: datetime
+        self, session: Session, study: Study, grant_ids: Sequence[int], *, at: datetime
     ) -> None:
         """Whoever was let in by those whom a study doesn't name any more has no more right to it than they."""
         given_on = (
             select(Grant)
             .join(grant_study, grant_study.c.grant_id == Grant.id)
-            .join(TagRule, TagRule.grant_id == Grant.parent_id)
-            .where(TagRule.id.in_(rule_ids), grant_study.c.study_id == study.id, Grant.revoked_at.is_(None))
+            .where(
+                Grant.parent_id.in_(grant_ids),
+                grant_study.c.study_id == study.id,
+                Grant.revoked_at.is_(None),
+            )
         )
         for grant in session.scalars(given_on):
-            grant.revoked_at = at
-            grant.sealed = grant.sealing_kid = grant.sealed_until = None
+            grant.end(at)
             self._audit.within(
                 session,
                 Event.GRANT_REVOKED,
@@ -150,8 +156,13 @@ class TagMatching:
         return sorted(found, reverse=True)[:BATCH]
 
     def fill(self, *, at: datetime) -> int:
-        """Give keys to some of the studies from before there were any, the newest first: how many."""
+        """Give keys to rules and to some of the studies that have none (before migrations 0013 and 0014), the newest
+        first: how many studies."""
         with self._own_session.begin() as session:
+            has_keys = select(TagRuleKey.key).where(TagRuleKey.rule_id == TagRule.id).exists()
+            for rule in session.scalars(select(TagRule).where(TagRule.ended_at.is_(None), ~has_keys)).all():
+                if Wanted.of(rule).keys():
+                    self.ask(session, rule)
             query = select(Study).where(Study.tag_keys_at.is_(None)).order_by(Study.id.desc()).limit(BATCH)
             found = session.scalars(query).all()
             for study in found:

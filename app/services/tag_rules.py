@@ -1,30 +1,27 @@
-"""Rules that let those open studies whom a DICOM tag names: making, looking before, rotating, ending, listing.
+"""Rules that let those open studies whom a DICOM tag names: making, looking before, changing, rotating, ending.
 
-The list is read by index, newest first; what is shown is what the rule matches at that moment. Refuses to widen:
-a rule's tag and values never change once people have its code, a new rule is made instead.
+Refuses to widen: a rule's tag and values never change once people have its code, a new rule is made instead.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, delete, literal, or_, select, tuple_, update
+from sqlalchemy import Select, delete, select, update
 from sqlalchemy.orm import Session
 
-from app.domain import search
 from app.domain.events import Event
 from app.domain.grants import Kind
 from app.domain.permissions import Permission
 from app.models import (
     Staff,
     StaffSession,
-    Study,
     TagRule,
     TagRuleMatch,
     TagRuleMember,
+    ViewerToken,
     Visit,
     grant_study,
 )
@@ -33,29 +30,8 @@ from app.services.audit import Audit
 from app.services.grants import Default, Grants, Paper
 from app.services.rule_preview import Preview, RulePreview
 from app.services.staff_endings import end_visits
-from app.services.study_index import IN_INDEX, Asked
 from app.services.tag_keys import Wanted
-from app.services.tag_matching import ALL, TagMatching
-
-PAGE_SIZE = 50
-WALK = 5_000  # newest studies of a list that are looked at before the index of words is asked
-RARE = 2_000  # studies that have the words of a search: fewer are looked up
-_place = tuple_(TagRuleMatch.listed_on, TagRuleMatch.study_id)  # in the list
-_NEWEST_FIRST = (TagRuleMatch.listed_on.desc(), TagRuleMatch.study_id.desc())
-
-
-@dataclass(frozen=True)
-class Row:
-    study: Study
-    is_new: bool  # nobody opened it through the rule yet
-
-
-@dataclass(frozen=True)
-class Page:
-    """Newest first; ``next_before`` continues it, None at the end."""
-
-    rows: Sequence[Row]
-    next_before: tuple[date, int] | None
+from app.services.tag_matching import TagMatching
 
 
 class TagRules:
@@ -131,7 +107,7 @@ class TagRules:
         }
         before = {key: getattr(rule, key) for key in wished}
         had: set[int] = set(self._session.scalars(_member_ids(rule)))
-        if rule.ended_at is not None or (before == wished and had == set(members)):
+        if (before == wished and had == set(members)) or not self._hold(rule):
             return False
         for key, value in wished.items():
             setattr(rule, key, value)
@@ -141,6 +117,7 @@ class TagRules:
         self._session.add_all(TagRuleMember(rule_id=rule.id, staff_id=one) for one in dict.fromkeys(members))
         theirs = select(StaffSession.id).where(StaffSession.staff_id.in_(had - set(members)))
         end_visits(self._session, Visit.grant_id == rule.grant_id, Visit.staff_session_id.in_(theirs), at=at)
+        self._close_what_is_older(rule, at)
         if (
             announce_to != before["announce_to"]
         ):  # what came in before is no news to whoever is told from now on
@@ -154,6 +131,25 @@ class TagRules:
         self._note(Event.RULE_CHANGED, rule, at=at, actor=actor)
         return True
 
+    def _close_what_is_older(self, rule: TagRule, at: datetime) -> None:
+        """Viewers that are open on studies which the rule doesn't show (any more)."""
+        if (first := tag_matching.since(rule, at)) is None:
+            return
+        older = select(TagRuleMatch.study_id).where(
+            TagRuleMatch.rule_id == rule.id, TagRuleMatch.listed_on < first
+        )
+        visits = select(Visit.id).where(Visit.grant_id == rule.grant_id)
+        self._session.execute(
+            update(ViewerToken)
+            .where(
+                ViewerToken.visit_id.in_(visits),
+                ViewerToken.study_id.in_(older),
+                ViewerToken.revoked_at.is_(None),
+            )
+            .values(revoked_at=at)
+            .execution_options(synchronize_session=False)
+        )
+
     def rotate(self, rule: TagRule, *, at: datetime, actor: str) -> Paper | None:
         """A new code and password for the group; the old ones, their visits and what was given on with them are dead
         at once. None for a rule that has ended. Raises Busy."""
@@ -161,10 +157,11 @@ class TagRules:
         paper = self._grants.prepare_again(old, at=at)
         if old.expires_at is not None and old.expires_at > at:
             paper.grant.expires_at = old.expires_at
-        # Who matches studies at this moment puts them under the grant that it reads after us (tag_matching).
-        held = select(TagRule).where(TagRule.id == rule.id, TagRule.ended_at.is_(None)).with_for_update()
-        if self._session.scalars(held.execution_options(populate_existing=True)).one_or_none() is None:
+        if not self._hold(rule):
             return None
+        old = self._grants.by_id(
+            rule.grant_id
+        )  # another one, if somebody made a new code meanwhile: that dies too
         self._grants.keep(paper, at=at, actor=actor, replaces=old)
         rule.grant_id = paper.grant.id
         self._session.flush()
@@ -176,12 +173,30 @@ class TagRules:
 
     def end(self, rule: TagRule, *, at: datetime, actor: str) -> None:
         """It opens nothing any more: its code, its accounts, its viewers."""
-        if rule.ended_at is None:
+        if self._hold(rule):
             grant = self._grants.by_id(rule.grant_id)
             self._grants.revoke(grant, at=at, actor=actor)
             rule.ended_at = at
             self._matching.forget(self._session, rule)
             self._note(Event.RULE_ENDED, rule, at=at, actor=actor)
+
+    def _hold(self, rule: TagRule) -> bool:
+        """Whether a rule goes on, as the database has it now. Until the transaction ends nobody else changes its code
+        or ends it, and who matches studies at this moment puts them under the grant read after us (tag_matching).
+
+        A write, not a read: it waits for other writers and sees what they committed, on SQLite too.
+        """
+        held = self._session.execute(
+            update(TagRule)
+            .where(TagRule.id == rule.id, TagRule.ended_at.is_(None))
+            .values(made_by=TagRule.made_by)
+            .returning(TagRule.id)
+            .execution_options(synchronize_session=False)
+        )
+        if held.one_or_none() is None:
+            return False
+        self._session.refresh(rule)
+        return True
 
     def by_id(self, rule_id: int) -> TagRule | None:
         return self._session.get(TagRule, rule_id)
@@ -206,53 +221,6 @@ class TagRules:
     def of_grant(self, grant_id: int) -> TagRule | None:
         return self._session.scalars(select(TagRule).where(TagRule.grant_id == grant_id)).one_or_none()
 
-    def study(self, rule: TagRule, study_id: int, *, at: datetime) -> Study | None:
-        """A study that the rule opens now; None for any other."""
-        query = tag_matching.opened_by(rule, at).where(TagRuleMatch.study_id == study_id)
-        found = self._session.execute(query).one_or_none()
-        return found.Study if found else None
-
-    def page(
-        self, rule: TagRule, *, text: str = "", before: tuple[date, int] | None = None, at: datetime
-    ) -> Page:
-        """The studies that a rule opens, those that have all words of ``text`` (services.study_index)."""
-        below = () if before is None else (_place < before,)
-        query = tag_matching.opened_by(rule, at).where(*below).order_by(*_NEWEST_FIRST)
-        if text.strip():
-            asked = search.asked(text)
-            if not asked:
-                return Page([], None)  # only signs were typed
-            last_near = (
-                select(TagRuleMatch.listed_on, TagRuleMatch.study_id)
-                .where(TagRuleMatch.rule_id == rule.id, *below)
-                .order_by(*_NEWEST_FIRST)
-                .offset(WALK)
-                .limit(1)
-            )
-            found = self._with_words(query, asked, self._session.execute(last_near).one_or_none())
-        else:
-            found = self._session.execute(query.limit(PAGE_SIZE + 1)).all()
-        rows = [Row(row.Study, row.TagRuleMatch.opened_at is None) for row in found[:PAGE_SIZE]]
-        last = found[PAGE_SIZE - 1].TagRuleMatch if len(found) > PAGE_SIZE else None
-        return Page(rows, (last.listed_on, last.study_id) if last else None)
-
-    def note_opening(self, rule: TagRule, study: Study, *, at: datetime) -> None:
-        """It isn't new any more."""
-        tag_matching.note_opening(self._session, rule, study.id, at=at)
-
-    def _with_words(self, query: Any, asked: list[Asked], edge: Any) -> Sequence[Any]:
-        """What is frequent stands among the newest, down to ``edge``, so they are looked at first; then the index of
-        words is asked."""
-        has_words = _has_words(asked)
-        near = query.where(has_words, _place > tuple(edge)) if edge else query.where(has_words)
-        found = self._session.execute(near.limit(PAGE_SIZE + 1)).all()
-        if edge is None or len(found) > PAGE_SIZE:
-            return found
-        hits = IN_INDEX[self._session.get_bind().dialect.name](asked, ALL).limit(RARE + 1)
-        ids = self._session.scalars(hits).all()
-        far = query.where(Study.id.in_(ids) if len(ids) <= RARE else has_words)
-        return self._session.execute(far.limit(PAGE_SIZE + 1)).all()
-
     def _note(self, event: Event, rule: TagRule, *, at: datetime, actor: str, **details: Any) -> None:
         self._audit.within(
             self._session,
@@ -264,11 +232,6 @@ class TagRules:
             tag=rule.tag,
             **details,
         )
-
-
-def _has_words(asked: list[Asked]) -> ColumnElement[bool]:
-    stored = literal(" ").concat(Study.search_words)
-    return and_(*(or_(*(stored.like(f"% {word}%") for word in one)) for one in asked))
 
 
 def _member_ids(rule: TagRule) -> Select[int]:

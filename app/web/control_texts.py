@@ -13,6 +13,7 @@ from app.domain.permissions import Permission
 from app.models import Grant
 from app.services.giving_on import LONGEST_LABEL, MOST, Problem
 from app.services.openings import Opening
+from app.services.rules_of_study import Row
 from app.web import i18n, tag_texts
 from app.web.i18n import _
 from app.web.landing_form import FieldError
@@ -117,6 +118,27 @@ def given(grant: Grant) -> dict[str, Any]:
         "used": used(grant),
         "until": until(grant),
     }
+
+
+def named(rows: Sequence[Row]) -> list[dict[str, str]]:
+    """Those whom the study names, by the names of the rules for them; who of a group it was, the clinic knows."""
+    return [
+        {
+            "label": row.rule.name,
+            "who": tag_texts.named_as(row.rule.tag),
+            "allows": allows(row.permissions),
+            "used": _used_by_rule(row),
+        }
+        for row in rows
+    ]
+
+
+def _used_by_rule(row: Row) -> str:
+    if row.last_at is not None:
+        return _("Opened last on %(moment)s.", moment=i18n.show_moment(row.last_at))
+    if row.first_at is not None:
+        return _("Opened on %(moment)s.", moment=i18n.show_moment(row.first_at))
+    return _("Not opened yet.")
 
 
 def error(problem: Problem) -> FieldError:

@@ -27,7 +27,10 @@ _SAYS: dict[Event, tuple[str, dict[str, str]]] = {
     Event.STUDY_DELETED: (N_("The study was deleted in the archive."), {}),
     Event.STUDY_REVIVED: (N_("The study came back into the archive."), {}),
     Event.STUDY_AMBIGUOUS: (N_("Another patient's study has the same number."), {}),
-    Event.STUDY_DOWNLOADED: (N_("The images were downloaded."), {}),
+    Event.STUDY_DOWNLOADED: (
+        N_("The images were downloaded."),
+        {"rule": N_("The images were downloaded, by the rule %(rule)s.")},
+    ),
     Event.STUDY_RELEASED: (N_("The study was released to the patient by hand."), {}),
     Event.STUDY_HELD: (N_("The study was held back from the patient; open viewers were closed."), {}),
     Event.STUDY_RELEASE_UNDONE: (N_("The release to the patient follows the clinic's rule again."), {}),

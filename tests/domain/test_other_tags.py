@@ -25,10 +25,19 @@ def test_an_orthanc_without_labels_has_none(labels: object) -> None:
 
 
 def test_hostile_tags_are_cleaned_and_bounded() -> None:
-    told = others({f"Tag{number:03}": "\u202e" + "x" * 5000 for number in range(500)})
+    told = others({f"Tag{number:03}": "\u202e" + "x" * 256 for number in range(500)})
 
     assert len(told) == MOST_TAGS
     assert all(value == "x" * 256 for value in told.values())
     assert not is_keyword("0008,0090")
     assert not is_keyword("<script>")
     assert not is_keyword("")
+
+
+def test_what_is_too_long_is_left_out_and_never_cut_into_another_value() -> None:
+    wards = "\\".join(f"Ward {number:04}" for number in range(40))
+
+    told = others({"RequestingService": wards, "StudyComments": "x" * 257}, ["y" * 257, "ward-7"])
+
+    assert told["RequestingService"].split("\\") == wards.split("\\")[:25]
+    assert "StudyComments" not in told and told[LABELS] == "ward-7"

@@ -116,7 +116,7 @@ class TestOneStudy:
         assert names(services, Wish(study_ids=(first + second,), events=openings)) == []
 
     def test_the_rows_of_one_grant_can_be_read_alone(self, services: Services, paper: Paper) -> None:
-        assert names(services, Wish(grant_id=paper.grant.id)) == ["grant:issued", "visit:begun"]
+        assert names(services, Wish(grant_ids=(paper.grant.id,))) == ["grant:issued", "visit:begun"]
 
     def test_a_study_is_named_by_number_uid_or_accession_number(
         self, services: Services, paper: Paper

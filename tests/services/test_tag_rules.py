@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import pytest
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, insert, select, update
 
 from app.domain.permissions import Permission
 from app.domain.staff import Role
 from app.domain.tag_match import How
-from app.models import Grant, Study, StudyTagKey, TagRule, TagRuleMatch, grant_study
-from app.services import tag_matching, tag_rules
+from app.models import Grant, Study, StudyTagKey, TagRule, TagRuleKey, TagRuleMatch, grant_study
+from app.services import rule_preview, rule_studies, tag_matching
 from app.services.grants import Paper
 from app.services.study_search import Wanted as ListWanted
 from app.services.tag_keys import Wanted
@@ -60,7 +60,7 @@ def match_all(services: Services) -> None:
 
 def shown(services: Services, rule: TagRule, text: str = "") -> list[int]:
     services.session.rollback()
-    page = services.tag_rules.page(rule, text=text, at=services.clock())
+    page = services.rule_studies.page(rule, text=text, at=services.clock())
     return [row.study.id for row in page.rows]
 
 
@@ -154,7 +154,7 @@ def test_how_far_back_is_counted_from_today(services: Services, clock: Clock) ->
     )
 
     assert shown(services, rule) == [new.id]
-    assert services.tag_rules.study(rule, old.id, at=services.clock()) is None
+    assert services.rule_studies.one(rule, old.id, at=services.clock()) is None
     clock.now += timedelta(days=28)
     assert shown(services, rule) == []
 
@@ -164,8 +164,8 @@ def test_the_newest_study_comes_first_and_pages_go_on(services: Services) -> Non
     days = [date(2026, 11, 1) + timedelta(days=(7 * number) % 20) for number in range(60)]
     ids = {study_in(services, referring_physician="Moreno^Ludwig", study_date=day).id: day for day in days}
 
-    first = services.tag_rules.page(rule, at=services.clock())
-    rest = services.tag_rules.page(rule, before=first.next_before, at=services.clock())
+    first = services.rule_studies.page(rule, at=services.clock())
+    rest = services.rule_studies.page(rule, before=first.next_before, at=services.clock())
 
     listed = [row.study.id for row in (*first.rows, *rest.rows)]
     assert listed == sorted(ids, key=lambda one: (ids[one], one), reverse=True)
@@ -188,19 +188,19 @@ def test_a_search_stays_within_the_rule(services: Services) -> None:
 def test_a_search_finds_the_same_however_far_down_it_has_to_go(
     services: Services, monkeypatch: pytest.MonkeyPatch, walk: int, rare: int
 ) -> None:
-    monkeypatch.setattr(tag_rules, "WALK", walk)
-    monkeypatch.setattr(tag_rules, "RARE", rare)
-    monkeypatch.setattr(tag_rules, "PAGE_SIZE", 2)
+    monkeypatch.setattr(rule_studies, "WALK", walk)
+    monkeypatch.setattr(rule_studies, "RARE", rare)
+    monkeypatch.setattr(rule_studies, "PAGE_SIZE", 2)
     rule, _ = made(services)
     names = ["Muster^Erika", "Haus^Anna", "Muster^Erik", "Haus^Anna", "Haus^Ben", "Muster^Jo", "Haus^Anna"]
     ids = [study_in(services, referring_physician="Moreno^Ludwig", patient_name=name).id for name in names]
     study_in(services, referring_physician="Haus^Anna", patient_name="Muster^Erika")
 
     found: list[int] = []
-    page = services.tag_rules.page(rule, text="muster", at=services.clock())
+    page = services.rule_studies.page(rule, text="muster", at=services.clock())
     found += [row.study.id for row in page.rows]
     while page.next_before:
-        page = services.tag_rules.page(rule, text="muster", before=page.next_before, at=services.clock())
+        page = services.rule_studies.page(rule, text="muster", before=page.next_before, at=services.clock())
         found += [row.study.id for row in page.rows]
 
     assert found == [ids[5], ids[2], ids[0]]
@@ -210,11 +210,11 @@ def test_new_until_somebody_opens_it(services: Services) -> None:
     rule, _ = made(services)
     study = study_in(services, referring_physician="Moreno^Ludwig")
 
-    assert services.tag_rules.page(rule, at=services.clock()).rows[0].is_new
-    services.tag_rules.note_opening(rule, study, at=services.clock())
+    assert services.rule_studies.page(rule, at=services.clock()).rows[0].is_new
+    tag_matching.note_opening(services.session, rule, study.id, at=services.clock())
     services.session.commit()
 
-    assert not services.tag_rules.page(rule, at=services.clock()).rows[0].is_new
+    assert not services.rule_studies.page(rule, at=services.clock()).rows[0].is_new
 
 
 def test_a_preview_shows_what_matches_and_what_nearly_does(services: Services) -> None:
@@ -227,6 +227,24 @@ def test_a_preview_shows_what_matches_and_what_nearly_does(services: Services) -
 
     assert (preview.count, [study.id for study in preview.newest]) == (1, [hit.id])
     assert [(near.value, near.studies) for near in preview.near] == [("MORENO^L", 2)]
+
+
+@pytest.mark.parametrize("tag", ["InstitutionName", "RequestingService"])
+def test_a_preview_counts_exactly_what_is_written_so(
+    services: Services, monkeypatch: pytest.MonkeyPatch, tag: str
+) -> None:
+    monkeypatch.setattr(rule_preview, "BATCH", 2)
+
+    def made_at(place: str) -> int:
+        told = {"other_tags": {tag: place}} if tag == "RequestingService" else {"institution_name": place}
+        return study_in(services, **told).id
+
+    ids = [made_at(place) for place in ("Ward 7", "WARD 7", "ward-7", "WARD 7", "Ward 8", "Ward 7")]
+
+    preview = services.tag_rules.preview(Wanted(tag, How.EXACT, ("Ward 7",)))
+
+    assert (preview.count, [study.id for study in preview.newest]) == (2, [ids[5], ids[0]])
+    assert {(near.value, near.studies) for near in preview.near} == {("WARD 7", 2), ("ward-7", 1)}
 
 
 @pytest.mark.parametrize("value", ["*", "%", "_", "^", "", "?", "Moreno^*", ".*", "M%"])
@@ -274,6 +292,38 @@ def test_studies_from_before_there_were_keys_get_theirs(services: Services) -> N
         pass
 
     assert shown(services, rule) == [study.id]
+
+
+def test_keys_that_an_older_version_made_are_made_anew_and_matches_that_were_wrong_end(
+    services: Services,
+) -> None:
+    right = study_in(services, referring_physician="Moreno^Ludwig").id
+    wrong = study_in(services, referring_physician="Haus^Anna").id
+    rule, _ = made(services)
+    match_all(services)
+    rule_id, grant_id = rule.id, rule.grant_id
+    with own_session(
+        services
+    ).begin() as session:  # as if its keys had been the same once, then migration 0014
+        at = services.clock()
+        session.add(
+            TagRuleMatch(rule_id=rule_id, study_id=wrong, listed_on=at.date(), matched_at=at, announced_at=at)
+        )
+        session.execute(insert(grant_study).values(grant_id=grant_id, study_id=wrong))
+        session.execute(delete(StudyTagKey))
+        session.execute(delete(TagRuleKey))
+        session.execute(update(Study).values(tag_keys_at=None))
+
+    while services.tag_matching.fill(at=services.clock()):
+        pass
+    match_all(services)
+
+    services.session.expire_all()
+    assert shown(services, services.session.get_one(TagRule, rule_id)) == [right]
+    with own_session(services)() as session:
+        named = session.scalars(select(grant_study.c.study_id).where(grant_study.c.grant_id == grant_id))
+        assert named.all() == [right]
+    assert study_in(services, referring_physician="Moreno^Ludwig").id in shown(services, rule)
 
 
 def test_a_new_code_opens_the_same_studies_and_the_old_one_none(services: Services) -> None:

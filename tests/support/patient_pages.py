@@ -14,9 +14,12 @@ from PIL import Image
 from playwright.sync_api import Page
 
 from app.adapters.hash_slots import Busy
+from app.domain.permissions import PATIENT
+from app.domain.tag_match import How
 from app.models import Grant, Study
 from app.services.grants import Paper
 from app.services.reports import Text
+from app.services.tag_keys import Wanted
 from app.wiring import EXTENSION, Services
 from tests.support.clock import Clock
 from tests.support.factories import BORN, UNKNOWN_CODE, change_grant, paper_of, second_study, study_in
@@ -187,10 +190,27 @@ class Walk:
             self.go(self.here + path)
             yield name
 
+    def _let_in_by_a_rule(self) -> None:
+        services = self.portal.services
+        services.session.rollback()
+        services.tag_rules.make(
+            "Dr Anna Haus-Hernández, Barmherzige Brüder",
+            Wanted("ReferringPhysicianName", How.NAME, ("Haus^Anna",)),
+            permissions=PATIENT,
+            at=self.portal.now,
+            actor="staff:ada",
+        )
+        services.session.commit()
+        while services.tag_matching.work(at=self.portal.now):
+            pass
+
     def _control(self) -> Iterator[str]:
         for name in ("share", "openings", "stop"):
             self.go(f"{self.here}/{name}")
             yield name
+        self._let_in_by_a_rule()
+        self.go(f"{self.here}/openings")
+        yield "openings: a rule"
         self.go(f"{self.here}/share")
         self.send("form.open", label="", view=None, report=None)
         yield "share: errors"

@@ -81,6 +81,7 @@ def test_what_did_this_person_do(auditor: Portal) -> None:
     [
         ("study=0815", "There is no study"),
         ("grant=0815", "There is no access"),
+        ("rule=0815", "There is no rule"),
         ("from=yesterday", "Give the day"),
         ("to=0001-01-01", "Give the day"),
         ("what=everything", "Choose one"),

@@ -17,6 +17,7 @@ from app.domain.permissions import PATIENT, Permission
 from app.models import Grant, Study
 from app.services.giving_on import DAYS, Problem, Wish
 from app.services.grants import Paper
+from app.services.rules_of_study import Row
 from app.services.visits import LiveVisit, Part
 from app.web import access, control_texts, study_texts
 from app.web.access import Who, allow
@@ -39,6 +40,7 @@ def openings(study_id: int) -> ResponseReturnValue:
         study=study_texts.describe(study),
         days=control_texts.by_day(page.openings, _own(live)),
         is_everybody=page.is_everybody,
+        named=control_texts.named(_named(study)) if page.is_everybody and before is None else [],
         is_later_hidden=before is not None,
         earlier=url_for("patient.openings", study_id=study.id, before=page.before) if page.before else None,
         may_give_on=services().giving_on.is_owner(live, study),
@@ -96,7 +98,10 @@ def ask_to_stop(study_id: int) -> ResponseReturnValue:
         "patient/stop.html",
         study=study_texts.describe(study),
         given=[control_texts.given(grant) for grant in reach.given],
-        goes_on=[(control_texts.who(grant, _own(live)), grant.label) for grant in reach.goes_on],
+        goes_on=[
+            *((control_texts.who(grant, _own(live)), grant.label) for grant in reach.goes_on),
+            *((one["who"], one["label"]) for one in control_texts.named(_named(study))),
+        ],
         others=[study_texts.describe(one) for one in _opened_by(reach.own) if one.id != study.id],
     )
 
@@ -107,7 +112,7 @@ def stop(study_id: int) -> ResponseReturnValue:
     live, study = _owner_or_404(study_id)
     now, own_code_too = services().clock(), request.form.get("own") == "close"
     described = study_texts.describe(study)
-    goes_on = services().giving_on.reach(live, study, at=now).goes_on
+    goes_on = [*services().giving_on.reach(live, study, at=now).goes_on, *_named(study)]
     ended = services().giving_on.stop_all(live, study, own_code_too=own_code_too, at=now)
     is_over = own_code_too and all(part in live.parts_of(study) for part in live.parts)
     if is_over:
@@ -143,6 +148,11 @@ def _owner_or_404(study_id: int) -> tuple[LiveVisit, Study]:
 
 def _own(live: LiveVisit) -> set[int]:
     return {part.grant.id for part in live.parts}
+
+
+def _named(study: Study) -> list[Row]:
+    """The rules through which those whom the study names can open it."""
+    return services().rules_of_study.of(study, at=services().clock()).open
 
 
 def _opened_by(grants: list[Grant]) -> list[Study]:

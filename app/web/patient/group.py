@@ -16,9 +16,9 @@ from flask.typing import ResponseReturnValue
 from app.domain.grants import Kind
 from app.domain.permissions import Permission
 from app.models import TagRule
-from app.services.tag_rules import Page, Row
+from app.services.rule_studies import Page, Row
 from app.services.visits import LiveVisit, Part
-from app.web import access, sealed, study_texts, tag_texts
+from app.web import access, images, sealed, study_texts, tag_texts
 from app.web.access import Who, allow
 from app.web.context import services
 from app.web.patient import blueprint
@@ -34,7 +34,7 @@ def group(rule_id: int) -> ResponseReturnValue:
     if session.get(UNDERSTOOD) != live.leader_id:
         return render_template("patient/group_warning.html", rule=rule, opens=tag_texts.opens(rule))
     text, since = sealed.unseal(request.args.get("q", "")), before()
-    page = services().tag_rules.page(rule, text=text, before=since, at=services().clock())
+    page = services().rule_studies.page(rule, text=text, before=since, at=services().clock())
     here: dict[str, Any] = {"rule_id": rule.id, "q": sealed.seal(text) or None}
     next_page = older(page)
     return render_template(
@@ -80,9 +80,17 @@ def _part_or_404(live: LiveVisit, rule_id: int) -> tuple[Part, TagRule]:
 def described(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """Nobody asks the archives here: whether one answers shows when a study is opened."""
     seen = services().releases.seen_by(Kind.GROUP, [row.study for row in rows], at=services().clock())
+    # By archive: where its viewer is no good on a narrow screen, both ways would lead to the light look.
+    one_of = {row.study.archive_id: row.study for row in rows}
+    suits = {archive: images.ways(study)["viewer_when_narrow"] for archive, study in one_of.items()}
     return [
         study_texts.describe(row.study)
-        | {"is_new": row.is_new, "has_report": seen[row.study.id].report.is_out, "date": row.study.study_date}
+        | {
+            "is_new": row.is_new,
+            "has_report": seen[row.study.id].report.is_out,
+            "date": row.study.study_date,
+            "has_two_ways_when_narrow": suits[row.study.archive_id],
+        }
         for row in rows
     ]
 
@@ -96,6 +104,6 @@ def before() -> tuple[date, int] | None:
     """Where a page of the list begins: "20261120.31", the day and the number of the study before it."""
     day, _dot, number = request.args.get("before", "").partition(".")
     try:
-        return date.fromisoformat(day), min(int(number), 2**31 - 1)
+        return date.fromisoformat(day), max(0, min(int(number), 2**31 - 1))
     except ValueError:
         return None

@@ -12,7 +12,7 @@ from app.domain.grants import Kind
 from app.domain.permissions import Permission
 from app.domain.release import Release
 from app.models import Study
-from app.services.visits import LiveVisit, NotReleased
+from app.services.visits import LiveVisit, NotReleased, Part
 from app.web import access, images
 from app.web.access import Who, allow
 from app.web.context import caller_address, services
@@ -93,9 +93,25 @@ def look(study_id: int) -> ResponseReturnValue:
 def picture(study_id: int, series: int, number: int) -> ResponseReturnValue:
     live = access.visit()
     shown = study_or_404(live, study_id, Permission.VIEW)
-    if not released(live, shown).images.is_out:
+    if not released(live, shown).images.is_out or not _is_on_record(live, shown):
         abort(404)
     return images.picture(shown, series, number)
+
+
+def by_rule(live: LiveVisit, study: Study) -> Part | None:
+    """The part that lets see a study's images, where that is by a rule: the beginning of its visit says nothing of the
+    study, so each look at it has to be on record by itself."""
+    try:
+        part = live.part_to(study, Permission.VIEW)
+    except LookupError:
+        return None
+    return part if part.rule is not None else None
+
+
+def _is_on_record(live: LiveVisit, study: Study) -> bool:
+    """Whether the trail has the look that a picture is asked for by."""
+    part = by_rule(live, study)
+    return part is None or services().openings.has_looked(study, part.grant.id, since=part.visit.begun_at)
 
 
 def study_or_404(live: LiveVisit, study_id: int, wanted: Permission = Permission.NONE) -> Study:

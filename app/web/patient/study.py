@@ -30,7 +30,9 @@ def study(study_id: int) -> ResponseReturnValue:
         "patient/study.html",
         study=study_texts.describe(shown) | examination_texts.examined(shown),
         ways=None if unavailable else shared.ways(shown),
-        has_preview=not unavailable and examination_texts.has_pictures(shown),
+        has_preview=not unavailable
+        and examination_texts.has_pictures(shown)
+        and images.by_rule(live, shown) is None,
         unavailable=unavailable,
         permissions=permissions,
         expires_text=study_texts.expires_text([part.grant for part in live.parts_of(shown)]),

@@ -19,6 +19,7 @@ from app.domain.audit_chain import Head
 from app.domain.dicom import clean_text
 from app.domain.events import Event
 from app.domain.staff import Act
+from app.models import TagRule
 from app.services import audit_verification
 from app.services.audit_export import Style, lines
 from app.services.audit_search import LARGEST_ID, NamedStudy, Wish
@@ -31,16 +32,19 @@ from app.web.i18n import _
 blueprint = Blueprint("staff_audit", __name__, url_prefix="/staff/audit")
 
 BLOCK = 200  # lines sent at a time
-FIELDS = ("what", "who", "study", "grant", "from", "to", "address")
+FIELDS = ("what", "who", "study", "grant", "rule", "from", "to", "address")
 
 
 @dataclass
 class Asked:
-    """A filter as it was typed, what it means, and what is wrong with it (by field)."""
+    """A filter as it was typed, what it means, and what is wrong with it (by field). ``grant_id``: of the one grant, or
+    of the one rule's code of today, that it names."""
 
     typed: dict[str, str]
     wish: Wish = field(default_factory=Wish)
     studies: list[NamedStudy] = field(default_factory=list)
+    rules: list[TagRule] = field(default_factory=list)
+    grant_id: int | None = None
     problems: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -69,7 +73,7 @@ def export() -> ResponseReturnValue:
         at=now,
         actor=access.actor(),
         address=caller_address(),
-        grant_id=asked.wish.grant_id,
+        grant_id=asked.grant_id,
         study_id=asked.studies[0].id if len(asked.studies) == 1 else None,
         style=style.value,
         filter=asked.link,
@@ -187,7 +191,7 @@ def _asked(form: MultiDict[str, str]) -> Asked:
     events = audit_texts.events_of(typed["what"])
     if events is None:
         problems["what"] = _("Choose one from the list.")
-    study_ids, grant_id = None, None
+    study_ids, grant_ids = None, None
     if typed["study"]:
         asked.studies = search.studies(typed["study"], at=services().clock())
         study_ids = tuple(study.id for study in asked.studies)
@@ -195,9 +199,18 @@ def _asked(form: MultiDict[str, str]) -> Asked:
             problems["study"] = _("There is no study with this number, accession number or StudyInstanceUID.")
     if typed["grant"]:
         grant = services().grants.by_ref(typed["grant"])
-        grant_id = grant.id if grant else None
         if grant is None:
             problems["grant"] = _("There is no access with this number.")
+        else:
+            asked.grant_id, grant_ids = grant.id, {grant.id}
+    if typed["rule"]:
+        asked.rules = services().rule_codes.named(typed["rule"])
+        if not asked.rules:
+            problems["rule"] = _("There is no rule with this name or number.")
+        elif len(asked.rules) == 1 and grant_ids is None:
+            asked.grant_id = asked.rules[0].grant_id
+        of_rules = {one for rule in asked.rules for one in services().rule_codes.of(rule)}
+        grant_ids = of_rules if grant_ids is None else grant_ids & of_rules
     since, until = _day(typed["from"]), _day(typed["to"])
     for name, day in (("from", since), ("to", until)):
         if typed[name] and day is None:
@@ -206,7 +219,7 @@ def _asked(form: MultiDict[str, str]) -> Asked:
         events=events or frozenset(),
         actors=search.actors(typed["who"]),
         study_ids=study_ids,
-        grant_id=grant_id,
+        grant_ids=tuple(sorted(grant_ids)) if grant_ids is not None else None,
         address=_address(typed["address"]),
         since=_midnight(since) if since else None,
         until=_midnight(until + timedelta(days=1)) if until else None,

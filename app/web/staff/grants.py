@@ -18,7 +18,7 @@ from app.web import access
 from app.web.access import Who, allow
 from app.web.context import services
 from app.web.i18n import _
-from app.web.staff.study_page import grant_page
+from app.web.staff.study_page import grant_page, may_hand_on
 
 blueprint = Blueprint("staff_grants", __name__, url_prefix="/staff/grant")
 
@@ -35,7 +35,7 @@ def show(ref: str) -> ResponseReturnValue:
 @blueprint.post("/<ref>/code")
 @allow(Who.STAFF, Act.PRINT)
 def show_code(ref: str) -> ResponseReturnValue:
-    grant = _grant_or_404(ref)
+    grant = _to_hand_on_or_404(ref)
     paper = services().grants.show(grant, at=services().clock(), actor=access.actor())
     if paper is None:
         problem = _("Code and password can't be shown any more. Printing makes new ones.")
@@ -72,7 +72,7 @@ def print_sheet(ref: str) -> ResponseReturnValue:
 @blueprint.post("/<ref>/extend")
 @allow(Who.STAFF, Act.GRANTS)
 def extend(ref: str) -> ResponseReturnValue:
-    grant, now, rules = _grant_or_404(ref), services().clock(), services().rules.now()
+    grant, now, rules = _to_hand_on_or_404(ref), services().clock(), services().rules.now()
     wanted = request.form.get("until", "")
     if wanted == "revoked" and rules.share_until_revoked:
         until = None
@@ -138,6 +138,11 @@ def _back(grant: Grant, done: str) -> ResponseReturnValue:
     if study_id in {study.id for study in grant.studies}:
         return redirect(url_for("staff_study.show", study_id=study_id, done=done), 303)
     return redirect(url_for("staff_grants.show", ref=grant.ref, done=done), 303)
+
+
+def _to_hand_on_or_404(ref: str) -> Grant:
+    grant = _grant_or_404(ref)
+    return grant if may_hand_on(grant) else abort(404)
 
 
 def _grant_or_404(ref: str) -> Grant:

@@ -14,6 +14,7 @@ from flask.typing import ResponseReturnValue
 from app.domain.grants import Kind, Standing
 from app.domain.permissions import Permission
 from app.models import Study, TagRule
+from app.services.member_openings import NotTheirs
 from app.web import access, i18n, images, sealed, tag_texts
 from app.web.access import Who, allow
 from app.web.context import caller_address, services
@@ -25,7 +26,7 @@ blueprint = Blueprint("staff_mine", __name__, url_prefix="/staff/mine")
 @blueprint.get("")
 @allow(Who.STAFF)
 def first() -> ResponseReturnValue:
-    rules = services().tag_rules.of_member(access.staff())
+    rules = _mine()
     if rules:
         return redirect(url_for("staff_mine.show", rule_id=rules[0].id), 303)
     return render_template("staff/mine.html", staff=access.staff(), rule=None, rules=[])
@@ -36,14 +37,14 @@ def first() -> ResponseReturnValue:
 def show(rule_id: int) -> ResponseReturnValue:
     rule, permissions = _rule_or_404(rule_id)
     text, before = sealed.unseal(request.args.get("q", "")), group.before()
-    page = services().tag_rules.page(rule, text=text, before=before, at=services().clock())
+    page = services().rule_studies.page(rule, text=text, before=before, at=services().clock())
     here: dict[str, Any] = {"rule_id": rule.id, "q": sealed.seal(text) or None}
     older = group.older(page)
     return render_template(
         "staff/mine.html",
         staff=access.staff(),
         rule=rule,
-        rules=services().tag_rules.of_member(access.staff()),
+        rules=_mine(),
         opens=tag_texts.opens(rule),
         rows=group.described(page.rows),
         may_view=Permission.VIEW in permissions,
@@ -72,7 +73,10 @@ def viewer(rule_id: int, study_id: int) -> ResponseReturnValue:
         return redirect(url_for("staff_mine.look", rule_id=rule.id, study_id=study.id), 303)
     if why:
         return redirect(url_for("staff_mine.show", rule_id=rule.id, problem="unreachable"), 303)
-    token = services().member_openings.viewer_token(rule, study, access.staff_session(), **_by())
+    try:
+        token = services().member_openings.viewer_token(rule, study, access.staff_session(), **_by())
+    except NotTheirs:  # ended at this very moment
+        return abort(404)
     return images.to_viewer(study, token)
 
 
@@ -92,7 +96,10 @@ def look(rule_id: int, study_id: int) -> ResponseReturnValue:
 @blueprint.get("/<int:rule_id>/<int:study_id>/look/<int:series>/<int:number>.jpg")
 @allow(Who.STAFF)
 def picture(rule_id: int, study_id: int, series: int, number: int) -> ResponseReturnValue:
-    _rule, study = _study_or_404(rule_id, study_id, Permission.VIEW)
+    rule, study = _study_or_404(rule_id, study_id, Permission.VIEW)
+    began_at, by = access.staff_session().begun_at, access.actor()
+    if not services().openings.has_looked(study, rule.grant_id, actor=by, since=began_at):
+        abort(404)  # the page that shows it is on record, and nothing is shown that isn't
     return images.picture(study, series, number)
 
 
@@ -116,18 +123,20 @@ def _by() -> dict[str, Any]:
     return {"actor": access.actor(), "address": caller_address(), "at": services().clock()}
 
 
+def _mine() -> list[TagRule]:
+    """The rules that are for whoever is signed in, and open now: a rule's end and its suspension are its grant's."""
+    at, grants = services().clock(), services().grants
+    rules = services().tag_rules.of_member(access.staff())
+    return [rule for rule in rules if grants.by_id(rule.grant_id).standing(at) is Standing.OPEN]
+
+
 def _rule_or_404(rule_id: int) -> tuple[TagRule, Permission]:
-    """A rule that is for whoever is signed in, and opens now: its end and its suspension are its grant's."""
-    mine = services().tag_rules.of_member(access.staff())
-    rule = next((rule for rule in mine if rule.id == rule_id), None) or abort(404)
-    grant = services().grants.by_id(rule.grant_id)
-    if grant.standing(services().clock()) is not Standing.OPEN:
-        abort(404)
-    return rule, Permission.from_names(grant.permissions)
+    rule = next((rule for rule in _mine() if rule.id == rule_id), None) or abort(404)
+    return rule, Permission.from_names(services().grants.by_id(rule.grant_id).permissions)
 
 
 def _study_or_404(rule_id: int, study_id: int, wanted: Permission) -> tuple[TagRule, Study]:
     rule, permissions = _rule_or_404(rule_id)
     if wanted not in permissions or study_id >= 2**31:
         abort(404)
-    return rule, services().tag_rules.study(rule, study_id, at=services().clock()) or abort(404)
+    return rule, services().rule_studies.one(rule, study_id, at=services().clock()) or abort(404)

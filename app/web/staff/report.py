@@ -12,7 +12,6 @@ from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
 from app.adapters.orthanc import ArchiveUnreachable
-from app.domain.events import Event
 from app.domain.report import Section
 from app.domain.staff import Act
 from app.models import Study
@@ -20,9 +19,10 @@ from app.services.report_asides import FIELDS
 from app.services.reports import Outcome, Text
 from app.web import access, release_texts, study_texts
 from app.web.access import Who, allow
-from app.web.context import archive_of, caller_address, services
+from app.web.context import archive_of, services
 from app.web.i18n import _
 from app.web.staff import report_page
+from app.web.staff.images import note_view
 from app.web.staff.study_page import blueprint, study_or_404
 
 
@@ -108,14 +108,7 @@ def report_images(study_id: int) -> ResponseReturnValue:
         except ArchiveUnreachable:
             problem = _("The archive doesn't answer, so the images can't be opened now.")
     if series:
-        services().audit.record(
-            Event.STAFF_VIEWED,
-            at=services().clock(),
-            actor=access.actor(),
-            address=caller_address(),
-            study_id=study.id,
-            how="look",
-        )
+        note_view(study, how="look")
     return render_template("staff/report_images.html", study=study, series=series, problem=problem)
 
 

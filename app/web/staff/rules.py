@@ -1,6 +1,7 @@
-"""Rules for DICOM tags: the list, one rule, changing it, a new code, its sheet, its end.
+"""Rules for DICOM tags: one rule, changing it, a new code, its sheet, its end.
 
-Each act says first what it will do to whom; what can't be undone asks on a page of its own. Making one: rules_new.
+Each act says first what it will do to whom; what can't be undone asks on a page of its own. All of them: rules_list;
+making one: rules_new.
 """
 
 from __future__ import annotations
@@ -34,25 +35,6 @@ blueprint = Blueprint("staff_rules", __name__, url_prefix="/staff/rules")
 SHOWN = 10  # studies on a rule's page
 
 
-@blueprint.get("")
-@allow(Who.STAFF, Act.SETTINGS)
-def everything() -> ResponseReturnValue:
-    now, before, ended = services().clock(), request.args.get("before", type=int), "ended" in request.args
-    page = services().rule_list.page(ended=ended, before=min(before, LARGEST_ID) if before else None, at=now)
-    return render_template(
-        "staff/rules/list.html",
-        staff=access.staff(),
-        rows=[described(row) for row in page.rows],
-        ended=ended,
-        is_first=before is None,
-        has_ended_ones=services().rule_list.has_ended_ones(),
-        more=url_for("staff_rules.everything", before=page.next_before, ended="1" if ended else None)
-        if page.next_before
-        else None,
-        open_archives=services().archives.open_ones(),
-    )
-
-
 @blueprint.get("/<int:rule_id>")
 @allow(Who.STAFF, Act.SETTINGS)
 def show(rule_id: int) -> ResponseReturnValue:
@@ -62,8 +44,9 @@ def show(rule_id: int) -> ResponseReturnValue:
 @blueprint.get("/<int:rule_id>/progress")
 @allow(Who.STAFF, Act.SETTINGS, is_poll=True)
 def progress(rule_id: int) -> ResponseReturnValue:
-    """The part of the page that changes while studies are matched in the background."""
-    return render_template("staff/rules/progress.html", one=described(row_or_404(rule_id)))
+    """The parts of the page that change while studies are matched in the background."""
+    row = row_or_404(rule_id)
+    return render_template("staff/rules/polled.html", one=described(row), **_listed(row.rule))
 
 
 @blueprint.get("/<int:rule_id>/change")
@@ -207,7 +190,6 @@ def _page(row: Row, *, ask: str = "", problem: str = "", status: int = 200) -> R
     names = services().timeline.names([rule.made_by, grant.issued_by])
     story = services().timeline.of_grant(grant, before=request.args.get("before", type=int))
     waiting, waits_since = services().announcements.waiting(rule)
-    listed = services().tag_rules.page(rule, at=now).rows[:SHOWN]
     body = render_template(
         "staff/rules/rule.html",
         staff=access.staff(),
@@ -218,7 +200,7 @@ def _page(row: Row, *, ask: str = "", problem: str = "", status: int = 200) -> R
         link="",
         members=services().tag_rules.members(rule),
         given_on=len(services().grants.given_on([grant])),
-        listed=[study_texts.describe(each.study) | {"study": each.study} for each in listed],
+        **_listed(rule),
         waiting=waiting,
         waits_since=waits_since,
         ask=ask,
@@ -228,6 +210,12 @@ def _page(row: Row, *, ask: str = "", problem: str = "", status: int = 200) -> R
         open_archives=services().archives.open_ones(),
     )
     return make_response(body, status)
+
+
+def _listed(rule: TagRule) -> dict[str, Any]:
+    newest = services().rule_studies.page(rule, at=services().clock()).rows
+    shown = [study_texts.describe(each.study) | {"study": each.study} for each in newest[:SHOWN]]
+    return {"listed": shown, "are_there_more": len(newest) > SHOWN}
 
 
 def _change_page(

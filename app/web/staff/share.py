@@ -22,6 +22,7 @@ from app.services.worklist import LARGEST_ID
 from app.web import access, grant_texts, i18n, share_texts, study_texts
 from app.web.access import Who, allow
 from app.web.context import services
+from app.web.staff.study_page import may_hand_on
 
 blueprint = Blueprint("staff_share", __name__, url_prefix="/staff")
 
@@ -126,7 +127,7 @@ def _studies_or_404() -> list[Study]:
 def _mailable_or_404(ref: str) -> Paper | None:
     """None: a share whose code can't be mailed any more; its page says why."""
     grant = services().grants.by_ref(ref)
-    if grant is None or grant.kind == Kind.PATIENT:
+    if grant is None or grant.kind == Kind.PATIENT or not may_hand_on(grant):
         return abort(404)
     return services().sharing.mailable(grant, at=services().clock())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, abort, make_response, render_template, request, url_for
@@ -15,7 +16,16 @@ from app.services.grants import Paper
 from app.services.papers import OF_PATIENTS
 from app.services.site import PAPER_LANGUAGES, PAPERS
 from app.services.timeline import Page
-from app.web import access, event_texts, grant_texts, i18n, release_texts, report_texts, study_texts
+from app.web import (
+    access,
+    event_texts,
+    grant_texts,
+    i18n,
+    opened_by_texts,
+    release_texts,
+    report_texts,
+    study_texts,
+)
 from app.web.context import services
 
 blueprint = Blueprint("staff_study", __name__, url_prefix="/staff/study")
@@ -40,6 +50,7 @@ def page(study: Study, *, problem: str = "", status: int = 200, **more: Any) -> 
         ends_with=services().grants.ends_with(current, at=now) if current else [],
         can_replace=current is not None and services().papers.effect(study, at=now) == "same",
         **_grants(grants, current),
+        **_opened_by(study, at=now),
         **release_texts.for_staff(study, at=now),
         delivery=services().deliveries.of(study) if Act.READ in access.acts() else None,
         **events(timeline, grants, url_for("staff_study.show", study_id=study.id)),
@@ -91,6 +102,16 @@ def _grants(grants: list[Grant], current: Grant | None) -> dict[str, Any]:
     }
 
 
+def _opened_by(study: Study, *, at: datetime) -> dict[str, Any]:
+    """The rules that open the study now."""
+    found = services().rules_of_study.of(study, at=at)
+    names = services().timeline.names(row.last_by for row in found.rows)
+    return {
+        "opened_by": opened_by_texts.described(found.rows, study, names),
+        "is_more_opened_by": found.is_more,
+    }
+
+
 def events(timeline: Page, grants: list[Grant], here: str) -> dict[str, Any]:
     """The story for templates: who did what when. Through a grant, its holder is named."""
     holders = {grant.id: grant_texts.whom(grant) for grant in grants}
@@ -121,6 +142,7 @@ def grant_page(
     """The page of one grant. ``paper``: with code and password uncovered. ``ask``: the question whether to
     revoke or confirm, in place of the other actions."""
     now, rules = services().clock(), services().rules.now()
+    is_theirs = may_hand_on(grant)
     names = services().timeline.names([grant.issued_by])
     here = url_for("staff_grants.show", ref=grant.ref)
     story = services().timeline.of_grant(grant, before=request.args.get("before", type=int))
@@ -131,7 +153,8 @@ def grant_page(
         grant=grant_texts.describe(
             grant, at=now, names=names, straight=services().share_tokens.straight([grant]).get(grant.id)
         ),
-        extensions={grant.ref: grant_texts.extensions(grant, rules, at=now)},
+        may={act.value for act in access.acts() if is_theirs or act not in (Act.PRINT, Act.SHARE)},
+        extensions={grant.ref: grant_texts.extensions(grant, rules, at=now) if is_theirs else []},
         paper=paper,
         link=services().sharing.link(paper) if paper else "",
         ask=ask,
@@ -151,6 +174,12 @@ def grant_page(
         open_archives=services().archives.open_ones(),
     )
     return make_response(body, status)
+
+
+def may_hand_on(grant: Grant) -> bool:
+    """Whether who is signed in may show, mail or extend a code: a group's, which opens thousands of studies without a
+    name in the trail, only those who make rules."""
+    return grant.kind != Kind.GROUP or Act.SETTINGS in access.acts()
 
 
 def _was(grant: Grant) -> dict[str, str] | None:
