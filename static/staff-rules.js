@@ -36,7 +36,11 @@ const look = async () => {
   try {
     const answer = await fetch(place.dataset.progressFrom);
     if (!answer.ok) return; // locked or signed out: the page says so itself
-    place.innerHTML = await answer.text();
+    const told = new DOMParser().parseFromString(await answer.text(), "text/html");
+    for (const fresh of told.querySelectorAll("[data-part]")) {
+      const shown = document.querySelector(`[data-part=${fresh.dataset.part}]`);
+      if (shown.innerHTML !== fresh.innerHTML) shown.replaceWith(document.importNode(fresh, true));
+    }
   } catch { /* the next look may succeed */ }
   setTimeout(look, POLL);
 };

@@ -25,6 +25,7 @@ def register(app: Flask) -> None:
         report_file,
         report_settings,
         rules,
+        rules_list,
         rules_new,
         selected,
         sessions,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from babel.numbers import format_decimal
 
+from app.domain.dicom import parse_person_name
 from app.domain.other_tags import LABELS
 from app.domain.permissions import Permission
 from app.domain.tag_match import How
@@ -26,7 +27,7 @@ def tag(keyword: str) -> str:
         "PerformingPhysicianName": _("Physician who performed the examination"),
         "NameOfPhysiciansReadingStudy": _("Physicians who read the study"),
         "InstitutionName": _("Institution"),
-        "ResponsibleOrganization": _("Responsible organisation"),
+        "ResponsibleOrganization": _("Responsible organization"),
         "RequestingPhysician": _("Requesting physician"),
         "InstitutionalDepartmentName": _("Department"),
         LABELS: _("Label in the archive"),
@@ -92,6 +93,11 @@ def warnings(wanted: Wanted, preview: Preview) -> list[str]:
     if preview.is_filling:
         said.append(_("Studykey is still reading the tags of older studies: there may be more."))
     return said
+
+
+def for_whom(value: str, how: How) -> str:
+    """Whom a value names, as people write it: a name for the rule until somebody writes another."""
+    return parse_person_name(value).shown if how is How.NAME or "^" in value else value
 
 
 def number(count: int) -> str:

@@ -1,4 +1,4 @@
-"""Rules for DICOM tags in words: what a tag means, whom a study names, what a rule opens. Never a bare keyword."""
+"""Rules for DICOM tags in words, for those who aren't staff: whom a study names, what a rule opens."""
 
 from __future__ import annotations
 
@@ -14,20 +14,14 @@ from app.web import i18n
 from app.web.i18n import _
 
 LABELS = "Labels"
-_TAGS = {
-    "ReferringPhysicianName": N_("referring physician"),
-    "PerformingPhysicianName": N_("performing physician"),
-    "NameOfPhysiciansReadingStudy": N_("reading physician"),
-    "InstitutionName": N_("institution"),
-    "ResponsibleOrganization": N_("responsible organization"),
-    LABELS: N_("label in the archive"),
-}
 # By tag: what a rule opens. %(who)s: a value, or several joined.
 _OPENS = {
     "ReferringPhysicianName": N_("Every study that names %(who)s as referring physician."),
     "PerformingPhysicianName": N_("Every study that names %(who)s as performing physician."),
     "NameOfPhysiciansReadingStudy": N_("Every study that names %(who)s as reading physician."),
+    "RequestingPhysician": N_("Every study that names %(who)s as requesting physician."),
     "InstitutionName": N_("Every study made at %(who)s."),
+    "InstitutionalDepartmentName": N_("Every study of the department %(who)s."),
     "ResponsibleOrganization": N_("Every study for which %(who)s is the responsible organization."),
     LABELS: N_("Every study that has the label %(who)s in the archive."),
 }
@@ -36,14 +30,12 @@ _NAMED = {
     "ReferringPhysicianName": N_("Named in the images as referring physician"),
     "PerformingPhysicianName": N_("Named in the images as performing physician"),
     "NameOfPhysiciansReadingStudy": N_("Named in the images as reading physician"),
+    "RequestingPhysician": N_("Named in the images as requesting physician"),
     "InstitutionName": N_("Of the place where the images were made"),
+    "InstitutionalDepartmentName": N_("Of the department that the images name"),
     "ResponsibleOrganization": N_("Of the organization that is responsible for the images"),
+    LABELS: N_("By a label that the clinic gave the images"),
 }
-
-
-def tag(keyword: str) -> str:
-    """What a tag means; one that isn't known by its keyword, in quotes."""
-    return _(_TAGS[keyword]) if keyword in _TAGS else f"“{keyword}”"
 
 
 def opens(rule: TagRule) -> str:
@@ -52,7 +44,7 @@ def opens(rule: TagRule) -> str:
     if rule.tag in _OPENS:
         said = _(_OPENS[rule.tag], who=who)
     else:
-        said = _("Every study whose tag %(tag)s is %(who)s.", tag=tag(rule.tag), who=who)
+        said = _("Every study whose tag %(tag)s is %(who)s.", tag=f"“{rule.tag}”", who=who)
     if rule.back_days is None:
         return said
     return said + " " + _("From the last %(days)s days.", days=rule.back_days)
@@ -61,7 +53,9 @@ def opens(rule: TagRule) -> str:
 def values(rule: TagRule) -> list[str]:
     """What a rule asks for, as people write it: names of people, not "Moreno^Ludwig"."""
     wanted: list[str] = json.loads(rule.wanted)
-    return [parse_person_name(value).shown if rule.how == How.NAME else value for value in wanted]
+    # A caret parts names of people (PS3.5 section 6.2.1), however the rule compares them.
+    is_name = rule.how == How.NAME
+    return [parse_person_name(one).shown if is_name or "^" in one else one for one in wanted]
 
 
 def named_as(keyword: str) -> str:

@@ -207,6 +207,33 @@ def test_another_rules_list_is_nobodys_business(portal: Portal) -> None:
     assert portal.post(f"/list/{other}/search", q="x").status_code == 404
 
 
+def test_the_list_says_what_it_opens_without_a_word_of_dicom(portal: Portal) -> None:
+    rule, paper = portal.services.tag_rules.make(
+        NAME,
+        Wanted("RequestingPhysician", How.WORDS, ("Weber^Ute",)),
+        permissions=VIEW,
+        at=portal.now,
+        actor="staff:ada",
+    )
+    rule_id = rule.id
+    portal.services.session.commit()
+
+    prove(portal, paper)
+
+    said = portal.get(f"/list/{rule_id}").text
+    assert "Every study that names Ute Weber as requesting physician." in said
+
+
+def test_where_there_is_nothing_to_look_through_nothing_asks_for_a_search(portal: Portal) -> None:
+    address = come_in(portal)
+    named(portal)
+    assert 'role="search"' not in portal.get(address).text
+
+    named(portal, patient_name="Berg^Ida")
+
+    assert 'role="search"' in portal.get(address).text
+
+
 def test_a_rule_for_the_images_alone_shows_no_report(portal: Portal) -> None:
     rule_id, paper = rule_of(portal, permissions=Permission.VIEW)
     named(portal)

@@ -111,6 +111,54 @@ def test_nothing_is_saved_that_nobody_has_looked_at(admin: Portal) -> None:
     assert not rows(admin.services, TagRule)
 
 
+def test_a_name_for_the_group_is_proposed_and_one_that_was_typed_stays(admin: Portal) -> None:
+    assert 'value="Ludwig Moreno"' in look(admin, name="").text
+    assert 'value="Ludwig Moreno"' not in look(admin, name="Ward 7").text
+
+
+def test_a_rule_like_another_begins_with_what_that_one_asks_for(admin: Portal) -> None:
+    rule = made(admin, value="Moreno^Ludwik", how="exact", may_give_on="1", view="")
+    study_in(admin.services, referring_physician="Moreno^Ludwig")
+
+    page = admin.get(f"{RULES}/new?like={rule.id}")
+
+    said = in_words(page)
+    assert "The rule for Dr Ludwig Moreno goes on." in said
+    assert "Nearly the same, not included Moreno^Ludwig 1 study" in said
+    assert 'value="Moreno^Ludwik"' in page.text
+    for field in ("exact", "report", "may_give_on"):
+        assert re.search(rf'<input id="{field}"[^>]* checked[ >]', page.text), field
+    assert not re.search(r'<input id="view"[^>]* checked[ >]', page.text)
+    assert admin.get(f"{RULES}/new?like=4711").status_code == 404
+
+
+def test_a_rule_is_found_by_its_name_or_a_value_and_the_address_does_not_say_what_was_typed(
+    admin: Portal,
+) -> None:
+    made(admin, name="Ward Ärzte 7", value="Haus^Anna")
+    made(admin)
+
+    by_name, by_value, none = (admin.post(RULES, q=text) for text in ("arzte wa", "hau", "%"))
+
+    for answer in (by_name, by_value):
+        assert answer.status_code == 303
+        page = in_words(admin.get(answer.location))
+        assert "Ward Ärzte 7" in page and "Dr Ludwig Moreno" not in page
+    assert "arzte" not in by_name.location
+    assert "No rule has all of these words" in admin.get(none.location).text
+
+
+def test_rules_that_match_no_study_are_marked_and_listed(admin: Portal) -> None:
+    study_in(admin.services, referring_physician="Moreno^Ludwig")
+    made(admin)
+    wrong = made(admin, name="Misspelled", value="Morneo^Ludwig")
+
+    assert "1 matches no study" in in_words(admin.get(RULES))
+    idle = in_words(admin.get(f"{RULES}?idle=1"))
+    assert "Misspelled" in idle and "Dr Ludwig Moreno" not in idle
+    assert f"/staff/rules/new?like={wrong.id}" in admin.get(f"{RULES}/{wrong.id}").text
+
+
 def test_a_rule_that_is_made_shows_its_code_when_it_is_asked_for(admin: Portal) -> None:
     rule = made(admin)
     page = admin.get(f"{RULES}/{rule.id}?done=made")
@@ -276,6 +324,8 @@ def test_the_background_is_told_and_then_through(admin: Portal) -> None:
     assert "data-goes-on" in before.text
     assert "data-goes-on" not in after.text
     assert "Studies that match: 1" in in_words(after)
+    assert "Nothing at present." in before.text
+    assert "Erika Muster" in after.text  # what it opens comes with the count
 
 
 def test_the_sheet_for_the_group_is_a_pdf_on_record(admin: Portal) -> None:

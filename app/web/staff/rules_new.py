@@ -13,9 +13,11 @@ from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
 from app.domain.dicom import clean_text, parse_person_name
+from app.domain.permissions import Permission
 from app.domain.staff import Act
-from app.models import Study
+from app.models import Study, TagRule
 from app.services import tag_keys
+from app.services.sharing import LONGEST_LABEL
 from app.services.tag_keys import Wanted
 from app.web import access, rule_texts, study_texts
 from app.web.access import Who, allow
@@ -24,13 +26,19 @@ from app.web.i18n import _
 from app.web.landing_form import FieldError
 from app.web.staff import rule_form
 from app.web.staff.rule_form import LONGEST_VALUE, Typed
-from app.web.staff.rules import blueprint, handed_over, members
+from app.web.staff.rules import blueprint, handed_over, members, row_or_404
 
 
 @blueprint.get("/new")
 @allow(Who.STAFF, Act.SETTINGS)
 def form() -> ResponseReturnValue:
-    return _page(rule_form.fresh())
+    """Empty; or filled with what another rule asks for (``like``), which goes on."""
+    other = request.args.get("like", type=int)
+    if other is None:
+        return _page(rule_form.fresh())
+    rule = row_or_404(other).rule
+    permissions = Permission.from_names(services().grants.by_id(rule.grant_id).permissions)
+    return _page(rule_form.like(rule, services().tag_rules.members(rule), permissions), like=rule)
 
 
 @blueprint.post("/new")
@@ -73,10 +81,14 @@ def values() -> ResponseReturnValue:
 
 def _looked(typed: Typed) -> Response:
     problems = rule_form.about_matching(typed)
+    if not problems and not typed.name:
+        typed = replace(typed, name=rule_texts.for_whom(typed.values[0], typed.wanted.how)[:LONGEST_LABEL])
     return _page(typed, problems, status=422 if problems else 200)
 
 
-def _page(typed: Typed, problems: list[FieldError] | None = None, *, status: int = 200) -> Response:
+def _page(
+    typed: Typed, problems: list[FieldError] | None = None, *, like: TagRule | None = None, status: int = 200
+) -> Response:
     problems = problems or []
     can_look = bool(typed.values) and not rule_form.about_matching(typed)
     wanted = typed.wanted
@@ -91,6 +103,7 @@ def _page(typed: Typed, problems: list[FieldError] | None = None, *, status: int
         typed=typed,
         allows=typed.permissions.names.split(","),
         errors=problems,
+        like=like,
         preview=preview,
         newest=[_shown(study, wanted) for study in preview.newest] if preview else [],
         warnings=rule_texts.warnings(wanted, preview) if preview else [],
