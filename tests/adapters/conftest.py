@@ -1,4 +1,4 @@
-"""An archive of the stub for every test that wants one."""
+"""An archive of the stub for every test that wants one, and a renderer for all tests that only print."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from app.adapters.orthanc import Orthanc
+from app.adapters.pdf import Renderer
 from tests.adapters.http_stub import Stub, serving
 from tests.conftest import ARCHIVE
 
@@ -16,6 +17,12 @@ from tests.conftest import ARCHIVE
 def stub() -> Iterator[Stub]:
     with serving() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def renderer() -> Iterator[Renderer]:
+    with Renderer(workers=1) as renderer:
+        yield renderer
 
 
 @pytest.fixture

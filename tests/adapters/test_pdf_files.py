@@ -21,12 +21,6 @@ LINK = "https://images.clinic.example/#K7QD9M3X4TBN"
 
 
 @pytest.fixture(scope="module")
-def renderer() -> Iterator[Renderer]:
-    with Renderer(workers=1) as renderer:
-        yield renderer
-
-
-@pytest.fixture(scope="module")
 def files() -> Iterator[PdfFiles]:
     with PdfFiles(workers=1, seconds=10) as files:
         yield files

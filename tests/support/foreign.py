@@ -115,12 +115,22 @@ def _encrypted(user: str) -> bytes:
         return saved(pdf, encryption=pikepdf.Encryption(owner="owner", user=user))
 
 
+def _end_of_zlib(byte: int, times: int) -> bytes:
+    """The last, empty block, and the Adler-32 of one byte that comes so often (RFC 1950, 1951)."""
+    low, high = (1 + byte * times) % 65521, (times + byte * times * (times + 1) // 2) % 65521
+    return b"\x03\x00" + (high << 16 | low).to_bytes(4)
+
+
 def _bomb() -> bytes:
     """A page's content of 2 GB, in 2 MB."""
     import zlib
 
-    packer = zlib.compressobj(9)
-    packed = b"".join(packer.compress(b" " * 10_000_000) for _ in range(200)) + packer.flush()
+    packer, times = zlib.compressobj(9), 200
+    spaces = b" " * 10_000_000
+    head = packer.compress(spaces) + packer.flush(zlib.Z_FULL_FLUSH)
+    # After a full flush a block depends on none before it, so that it can be repeated as it is.
+    block = packer.compress(spaces) + packer.flush(zlib.Z_FULL_FLUSH)
+    packed = head + block * (times - 1) + _end_of_zlib(32, len(spaces) * times)
     pdf = pikepdf.open(BytesIO(plain()))
     pdf.pages[0].obj.Contents = pikepdf.Stream(pdf, packed, Filter=Name.FlateDecode)
     return saved(pdf, compress_streams=False, stream_decode_level=pikepdf.StreamDecodeLevel.none)

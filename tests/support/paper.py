@@ -17,10 +17,10 @@ def pages(pdf: bytes, *, dpi: int = 150) -> list[Image.Image]:
         folder = Path(name)
         (folder / "paper.pdf").write_bytes(pdf)
         subprocess.run(
-            ["pdftoppm", "-cropbox", "-r", str(dpi), "-png", folder / "paper.pdf", folder / "page"],
+            ["pdftoppm", "-cropbox", "-r", str(dpi), folder / "paper.pdf", folder / "page"],
             check=True,
         )
-        return [Image.open(file).copy() for file in sorted(folder.glob("page*.png"))]
+        return [Image.open(file).copy() for file in sorted(folder.glob("page*.ppm"))]
 
 
 def scan(page: Image.Image) -> str:
