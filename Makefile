@@ -8,6 +8,7 @@ BIN := $(VENV)/bin
 
 demo: $(VENV)/demo.stamp
 	@scripts/install-packages demo
+	@echo "Starting the demo…"
 	@exec $(BIN)/studykey demo $(DEMO)
 
 test: $(VENV)/test.stamp
@@ -30,16 +31,14 @@ $(VENV)/bin/python:
 	  echo "Installing python3-venv…"; \
 	  if [ "$$(id -u)" -eq 0 ]; then S=; else S=sudo; fi; \
 	  $$S apt-get update -qq && $$S apt-get install -y -qq python3-venv; }
-	@$(PYTHON) -m venv $(VENV)
+	@scripts/patiently "Making a virtual environment…" $(PYTHON) -m venv $(VENV)
 
 $(VENV)/demo.stamp: setup.cfg pyproject.toml | $(VENV)/bin/python
-	@echo "Installing Python packages…"
-	@$(BIN)/pip install -q --disable-pip-version-check -e '.[demo]'
+	@scripts/patiently "Installing Python packages…" $(BIN)/pip install -q --disable-pip-version-check -e '.[demo]'
 	@touch $@
 
 $(VENV)/test.stamp: setup.cfg pyproject.toml | $(VENV)/bin/python
-	@echo "Installing Python packages…"
-	@$(BIN)/pip install -q --disable-pip-version-check -e '.[demo,test,check]'
+	@scripts/patiently "Installing Python packages…" $(BIN)/pip install -q --disable-pip-version-check -e '.[demo,test,check]'
 	@touch $@
 
 # Texts changed? This brings the catalogues up to date; fill in what is new in app/translations.
@@ -81,7 +80,7 @@ bench-worklist: $(VENV)/test.stamp
 	@scripts/install-packages test
 	@$(BIN)/python -m bench.worklist $(BENCH)
 
-# Access by DICOM tag: 1,000,000 studies, 2,000 rules (about five minutes).
+# Access by DICOM tag: 1,000,000 studies, 2,000 rules (about ten minutes).
 bench-rules: $(VENV)/test.stamp
 	@scripts/install-packages bench
 	@$(BIN)/python -m bench.rules $(BENCH)

@@ -107,12 +107,14 @@ class Supervisor:
 
 
 def end_on_signals() -> None:
-    """From now on SIGINT and SIGTERM raise KeyboardInterrupt, once.
+    """From now on SIGINT, SIGTERM and, without nohup, a closed terminal raise KeyboardInterrupt, once.
 
     A terminal and make may both pass a signal on, and people press Ctrl-C twice: the second must not cut the ending
     short, or processes stay behind.
     """
-    numbers = (signal.SIGINT, signal.SIGTERM)
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+        numbers.append(signal.SIGHUP)
 
     def end(_number: int, _frame: FrameType | None) -> None:
         for number in numbers:

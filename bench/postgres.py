@@ -26,12 +26,15 @@ def server() -> Iterator[str]:
         def run(*command: str) -> None:
             # It refuses to run as root.
             as_owner = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"]
-            subprocess.run(
+            # Popen's exit waits for it, when we are ended too: a killed initdb leaves processes that go on writing.
+            with subprocess.Popen(
                 [*(as_owner if os.getuid() == 0 else []), f"{found[-1]}/{command[0]}", *command[1:]],
-                check=True,
                 cwd=name,
                 stdout=subprocess.DEVNULL,
-            )
+            ) as process:
+                status = process.wait()
+            if status:
+                raise SystemExit(f"{command[0]} failed.")
 
         if os.getuid() == 0:
             subprocess.run(["chown", "postgres:", name], check=True)

@@ -28,9 +28,10 @@ from_file = click.option(
 @click.argument("file", type=FILE)
 @from_file
 def backup(file: Path, passphrase_file: Path | None) -> None:
-    """Back up database, site salt and keys into FILE, encrypted. Studykey may go on running.
+    """Back up database and keys into FILE, encrypted.
 
-    Whoever has the file and its passphrase has everything; without the passphrase it is worth nothing.
+    Studykey may go on running. Whoever has the file and its passphrase has everything; without the passphrase it is
+    worth nothing.
     """
     passphrase = _passphrase(passphrase_file, confirm=True)
     with open_services() as services:
@@ -38,7 +39,9 @@ def backup(file: Path, passphrase_file: Path | None) -> None:
             contents = services.backup.make(
                 file, passphrase, at=services.clock(), actor=ACTOR, progress=_progress, newest=_newest()
             )
-        except (NotBackedUp, WeakPassphrase, KeysMissing, Unreadable, StoreUnavailable, OSError) as error:
+        except StoreUnavailable as error:
+            raise click.ClickException(f"Nothing was backed up: {error}.") from None
+        except (NotBackedUp, WeakPassphrase, KeysMissing, Unreadable, OSError) as error:
             raise click.ClickException(str(error)) from None
         except SQLAlchemyError as error:
             raise click.ClickException(f"The database can't be read ({type(error).__name__}).") from None
@@ -51,7 +54,10 @@ def backup(file: Path, passphrase_file: Path | None) -> None:
 @click.option("--check", is_flag=True, help="Only read FILE to its end and say what it holds.")
 @click.option("--force", is_flag=True, help="Rename an installation that is there, then restore.")
 def restore(file: Path, passphrase_file: Path | None, check: bool, force: bool) -> None:
-    """Restore FILE into the empty place that the settings name: its database and its keys file."""
+    """Restore FILE into an empty place.
+
+    That is where the settings name database and keys file.
+    """
     settings = read_settings()
     passphrase = _passphrase(passphrase_file, confirm=False)
     try:

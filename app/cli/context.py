@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import click
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from app import create_internal_app, logs
 from app.config import Settings, SettingsError
@@ -34,7 +35,10 @@ def read_settings() -> Settings:
 
 @contextmanager
 def open_services() -> Iterator[Services]:
-    """The services of one command; what it changed is committed when it ends well."""
+    """The services of one command; what it changed is committed when it ends well.
+
+    Raises ClickException where settings, keys or database can't be used.
+    """
     try:
         app = create_internal_app(read_settings())
     except SettingsError as error:
@@ -44,6 +48,11 @@ def open_services() -> Iterator[Services]:
         try:
             yield services
             services.session.commit()
+        except (OperationalError, ProgrammingError) as error:
+            why = (str(error.orig).splitlines() or [type(error.orig).__name__])[0]
+            raise click.ClickException(
+                f"The database can't be used: {why}. A new one has to be prepared first: studykey database upgrade."
+            ) from None
         finally:
             services.renderer.close()
             db.session.remove()

@@ -18,7 +18,7 @@ from app.wiring import Services
 
 @main.group()
 def grant() -> None:
-    """Grants: who may open what."""
+    """Grants: who may open what. REF is a grant's name in studykey list."""
 
 
 def _grant(services: Services, ref: str) -> Grant:
@@ -31,7 +31,7 @@ def _grant(services: Services, ref: str) -> Grant:
 @grant.command("paper")
 @click.argument("ref")
 def grant_paper(ref: str) -> None:
-    """Show code and password while they are sealed for reprints."""
+    """Show code and password, within the reprint window."""
     with open_services() as services:
         paper = services.grants.paper(_grant(services, ref), at=services.clock())
         if paper is None:
@@ -59,7 +59,7 @@ def grant_reissue(ref: str) -> None:
 @grant.command("revoke")
 @click.argument("ref")
 def grant_revoke(ref: str) -> None:
-    """End a grant for good; open viewers stop within the answered validity."""
+    """End a grant for good. Open viewers stop within seconds."""
     with open_services() as services:
         services.grants.revoke(_grant(services, ref), at=services.clock(), actor=ACTOR)
     click.echo(f"Revoked {ref}.")
@@ -68,7 +68,7 @@ def grant_revoke(ref: str) -> None:
 @grant.command("confirm")
 @click.argument("ref")
 def grant_confirm(ref: str) -> None:
-    """Open a suspended grant again, after looking at whose study it is."""
+    """Open a suspended grant again. Look whose study it is first."""
     with open_services() as services:
         services.grants.confirm(_grant(services, ref), at=services.clock(), actor=ACTOR)
     click.echo(f"Confirmed {ref}.")
@@ -97,7 +97,7 @@ def grant_unlock(ref: str) -> None:
 def grant_sheet(
     study: str, out: Path | None, language: str | None, paper: str | None, with_password: bool, reissue: bool
 ) -> None:
-    """Print the access sheet of STUDY (its number in Studykey, or its StudyInstanceUID)."""
+    """Write the access sheet as a PDF. STUDY: its number in Studykey, or its StudyInstanceUID."""
     wish = Wish(language or "", paper or "", with_password, Effect.REISSUES if reissue else Effect.SAME)
     with open_services() as services:
         found = services.worklist.find(study)
@@ -112,7 +112,12 @@ def grant_sheet(
                 f"The fonts of this computer lack: {' '.join(missing.characters)}. Nothing was changed."
             ) from None
         out = out or Path(document.name)
-        out.write_bytes(document.pdf)
+        try:
+            out.write_bytes(document.pdf)
+        except OSError as error:
+            raise click.ClickException(
+                f"{out} can't be written: {error.strerror}. Nothing was changed."
+            ) from None
     click.echo(f"Wrote {out}")
 
 
@@ -123,12 +128,16 @@ _REFUSED = {
 
 
 @main.command("list")
-@click.argument("search", default="")
-def list_(search: str) -> None:
-    """The newest stable studies, or those that match SEARCH, with their grants."""
+@click.argument("words", nargs=-1)
+def list_(words: tuple[str, ...]) -> None:
+    """The newest studies with their grants. WORDS: only those that match."""
+    search = " ".join(words)
     with open_services() as services:
-        for row in services.worklist.page(Wanted(text=search), at=services.clock()).rows:
+        rows = services.worklist.page(Wanted(text=search), at=services.clock()).rows
+        for row in rows:
             name = row.patient_name.shown or "(no name)"
             click.echo(f"{row.grant_ref or '(no grant)':16}  {row.study_date}  {name}  {row.description}")
+        if not rows:
+            click.echo("No studies." if not search else "No study matches.")
         for archive in services.archives.open_ones():
             click.secho(f"ALARM: the archive {archive} is open to everybody.", fg="red", err=True)

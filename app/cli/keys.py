@@ -31,7 +31,7 @@ def keys_init() -> None:
 
 @keys.command("list")
 def keys_list() -> None:
-    """Show every key (never its secret), since when it is used, and how many rows need it."""
+    """Show every key's name, age, and what needs it; never its secret."""
     with _services() as services:
         for found in services.keys.every(at=services.clock()):
             made = f"{found.key.made_at:%Y-%m-%d %H:%M} UTC" if found.key.made_at else "unknown"
@@ -43,8 +43,11 @@ def keys_list() -> None:
 @keys.command("rotate")
 @click.argument("purpose", type=click.Choice([*keys_file.PURPOSES, "all"]), default="all")
 def keys_rotate(purpose: str) -> None:
-    """Make a new key for PURPOSE (all, if none is named). The older ones go on reading: no grant and no visit
-    ends, and running processes use the new key from their next request on."""
+    """Make a new key for PURPOSE (all, if none is named).
+
+    The older ones go on reading: no grant and no visit ends, and running processes use the new key from their next
+    request on.
+    """
     purposes = keys_file.PURPOSES if purpose == "all" else (purpose,)
     with _services() as services:
         for key in services.keys.rotate(purposes, at=services.clock(), actor=ACTOR):
@@ -58,7 +61,7 @@ def keys_rotate(purpose: str) -> None:
 @keys.command("retire")
 @click.argument("kid")
 def keys_retire(kid: str) -> None:
-    """Take the key KID out for good; refused while any row needs it."""
+    """Take the key KID out for good, once no row needs it."""
     with _services() as services:
         services.keys.retire(kid, at=services.clock(), actor=ACTOR)
     click.echo(f"Retired {kid}.")

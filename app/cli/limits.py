@@ -12,12 +12,12 @@ from app.domain.limits import SITE
 
 @main.group()
 def limits() -> None:
-    """The limits of networks and of the whole site (a grant's own: studykey grant unlock)."""
+    """Networks and the whole site: who has to wait. A grant's own tries: studykey grant unlock."""
 
 
 @limits.command("show")
 def limits_show() -> None:
-    """Show which networks failed lately, and how long each has to wait."""
+    """Which networks failed lately, and how long each has to wait."""
     with open_services() as services:
         now = services.clock()
         site = services.limits.site(at=now)

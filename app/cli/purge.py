@@ -11,9 +11,10 @@ from app.cli.context import main, open_services
 
 @main.command()
 def purge() -> None:
-    """Throw away what is due: sealed secrets, old attempts, ended visits and sessions, old audit.
+    """Throw away what is due.
 
-    The follower does so every day; interrupting it loses nothing.
+    That is: sealed secrets, old attempts, ended visits and sessions, old audit. The follower does so every day;
+    interrupting it loses nothing.
     """
     gone: Counter[str] = Counter()
     with open_services() as services:
@@ -21,5 +22,6 @@ def purge() -> None:
             gone[what] += rows
             click.echo(f"\r{what}: {gone[what]}   ", nl=False, err=True)
         services.trail.keep_head()
-    click.echo("", err=True)
+    if gone:
+        click.echo("", err=True)
     click.echo(", ".join(f"{what} {rows}" for what, rows in gone.items()) or "Nothing was due.")

@@ -31,6 +31,8 @@ def rule_list(ended: bool) -> None:
                 click.echo(
                     f"{one.id}\t{row.grant_ref}\t{one.name}\t{one.tag}: {values}\t{count} studies; {row.standing}{left}"
                 )
+            if before is None and not page.rows:
+                click.echo("No rules.")
             before = page.next_before
             if before is None:
                 return
@@ -39,7 +41,7 @@ def rule_list(ended: bool) -> None:
 @rule.command("end")
 @click.argument("number", type=int)
 def rule_end(number: int) -> None:
-    """End rule NUMBER: its code, its accounts and its open viewers see nothing any more."""
+    """End rule NUMBER: it opens nothing any more, to nobody."""
     with open_services() as services:
         found = services.tag_rules.by_id(number)
         if found is None:

@@ -41,7 +41,12 @@ def follow() -> None:
 
 
 @main.command()
-@click.option("--folder", type=click.Path(path_type=Path), default=ROOT / "instance" / "demo")
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path),
+    default=ROOT / "instance" / "demo",
+    help="Where it keeps everything; instance/demo unless given. Deleted, the demo begins anew.",
+)
 @click.option("--without-gate", is_flag=True, help="Show what happens when Orthanc's gate didn't load.")
 def demo(folder: Path, without_gate: bool) -> None:
     """Run everything beside a real Orthanc with synthetic studies."""
@@ -52,13 +57,14 @@ def demo(folder: Path, without_gate: bool) -> None:
 
 @main.group()
 def database() -> None:
-    """The database."""
+    """The database's schema."""
 
 
 @database.command("upgrade")
 def database_upgrade() -> None:
-    """Bring the database to the newest schema (serve does so at every start)."""
+    """Bring it to today's schema, as serve does at every start."""
     try:
         migrate(read_settings())
     except SettingsError as error:
         raise click.ClickException(str(error)) from None
+    click.echo("The database has today's schema.")

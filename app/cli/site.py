@@ -13,12 +13,12 @@ from app.services.site import TEXTS, Unusable
 
 @main.group()
 def site() -> None:
-    """What patients see of the clinic (name, address, phone, colour, language, paper, logo), and its rules."""
+    """The clinic as patients see it, and its rules."""
 
 
 @site.command("show")
 def site_show() -> None:
-    """Show the settings."""
+    """Show what set can change."""
     with open_services() as services:
         facts = services.site.facts()
         for name in TEXTS:
@@ -30,7 +30,10 @@ def site_show() -> None:
 @click.argument("name")
 @click.argument("value")
 def site_set(name: str, value: str) -> None:
-    """Set NAME to VALUE; for the logo, VALUE is an image file or none. In an address, \\n begins a new line."""
+    """Set name, address, phone, colour, language, paper or logo.
+
+    For the logo, VALUE is an image file or none. In an address, \\n begins a new line.
+    """
     with open_services() as services:
         try:
             if name == "logo" and value == "none":
@@ -42,11 +45,12 @@ def site_set(name: str, value: str) -> None:
                 services.site.set(name, text, at=services.clock(), actor=ACTOR)
         except (Unusable, OSError) as error:
             raise click.ClickException(str(error)) from None
+    click.echo(f"Set {name}.")
 
 
 @site.command("rules")
 def site_rules() -> None:
-    """Show the rules: sharing, signing in, which studies get a code by themselves."""
+    """Show the rules: sharing, signing in, codes, release."""
     with open_services() as services:
         now = services.rules.now()
         for name in rules.NAMES:
@@ -56,12 +60,16 @@ def site_rules() -> None:
 
 
 @site.command("rule")
-@click.argument("name", type=click.Choice(rules.NAMES))
+@click.argument("name", type=click.Choice(rules.NAMES), metavar="NAME")
 @click.argument("value")
 def site_rule(name: str, value: str) -> None:
-    """Set the rule NAME to VALUE: yes or no, a number, or a list with commas ("" for an empty one)."""
+    """Set a rule, by its NAME in studykey site rules.
+
+    VALUE is yes or no, a number, or a list with commas ("" for an empty one).
+    """
     with open_services() as services:
         try:
             services.rules.set({name: value}, at=services.clock(), actor=ACTOR)
         except Unusable as error:
             raise click.ClickException(str(error)) from None
+    click.echo(f"Set {name}.")

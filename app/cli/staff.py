@@ -30,12 +30,12 @@ def staff() -> None:
     type=click.Choice([role.value for role in PEOPLE]),
     multiple=True,
     default=[Role.VIEWER.value],
-    help="May be repeated.",
+    help="May be repeated; viewer unless given.",
 )
 @click.option("--password", help="Asked for when not given; better so.")
 @click.option("--no-password", is_flag=True, help="Print a link on which the person chooses one.")
 def staff_add(login: str, name: str, roles: tuple[str, ...], password: str | None, no_password: bool) -> None:
-    """Add an account."""
+    """Add an account; the first admin is made so."""
     if password is None and not no_password:
         password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
     with open_services() as services:
@@ -59,7 +59,10 @@ def staff_add(login: str, name: str, roles: tuple[str, ...], password: str | Non
 def staff_list() -> None:
     """All accounts, people and devices."""
     with open_services() as services:
-        for person in services.staff.all():
+        people = list(services.staff.all())
+        if not people:
+            click.echo("Nobody yet: studykey staff add LOGIN --role admin")
+        for person in people:
             facts = [person.roles]
             if person.password_hash is None and Role.DEVICE not in person.role_set:
                 facts.append("no password")
@@ -93,7 +96,7 @@ def staff_roles(login: str, roles: tuple[str, ...]) -> None:
 @staff.command("disable")
 @click.argument("login")
 def staff_disable(login: str) -> None:
-    """LOGIN can't sign in any more; what goes on ends at once."""
+    """Shut LOGIN out; what goes on ends at once."""
     with open_services() as services:
         try:
             services.staff.disable(_person(services, login), at=services.clock(), actor=ACTOR)
@@ -105,7 +108,7 @@ def staff_disable(login: str) -> None:
 @staff.command("enable")
 @click.argument("login")
 def staff_enable(login: str) -> None:
-    """LOGIN can sign in again, with the password and second factor of before."""
+    """Let LOGIN in again, with the same password."""
     with open_services() as services:
         services.staff.enable(_person(services, login), at=services.clock(), actor=ACTOR)
     click.echo(f"{login} can sign in again.")
@@ -114,7 +117,7 @@ def staff_enable(login: str) -> None:
 @staff.command("invite")
 @click.argument("login")
 def staff_invite(login: str) -> None:
-    """Print a link on which LOGIN chooses a (new) password."""
+    """Print a link to choose a (new) password."""
     with open_services() as services:
         person = _person(services, login)
         is_new = person.password_hash is None
@@ -125,7 +128,7 @@ def staff_invite(login: str) -> None:
 @click.argument("login")
 @click.option("--look-only", is_flag=True, help="Whoever signs in with it can change nothing.")
 def staff_link(login: str, look_only: bool) -> None:
-    """Print a link that signs LOGIN in once, without a password."""
+    """Print a link that signs LOGIN in once."""
     with open_services() as services:
         _print_link(services, _person(services, login), Purpose.SIGN_IN, may_change=not look_only)
 
@@ -144,7 +147,10 @@ def staff_reset_second_factor(login: str) -> None:
 def staff_sessions(login: str) -> None:
     """Where LOGIN is signed in."""
     with open_services() as services:
-        for one in services.staff_sessions.of(_person(services, login), at=services.clock()):
+        sessions = list(services.staff_sessions.of(_person(services, login), at=services.clock()))
+        if not sessions:
+            click.echo(f"{login} is signed in nowhere.")
+        for one in sessions:
             since, seen = _moment(one.begun_at), _moment(one.seen_at)
             click.echo(f"{one.id}\tsince {since}, seen {seen}\t{one.address}\t{one.browser}")
 
@@ -166,8 +172,9 @@ def _print_link(services: Services, person: Staff, purpose: Purpose, *, may_chan
         )
     except NotForThem:
         raise click.ClickException(f"{person.login} is disabled, or a device: no link is made.") from None
-    hours = LIVES[purpose].total_seconds() / 3600
-    click.echo(f"Works once, for {hours:.0f} hours. Whoever has it is {person.login}:")
+    life = LIVES[purpose]
+    long = f"{life.days} days" if life.days > 1 else f"{life.total_seconds() / 3600:.0f} hours"
+    click.echo(f"Works once, for {long}. Whoever has it is {person.login}:")
     click.echo(f"{services.settings.base_url}/staff/join#{token}")
 
 

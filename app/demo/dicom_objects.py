@@ -72,6 +72,12 @@ def files(study: SyntheticStudy) -> Iterator[bytes]:
         yield buffer.getvalue()
 
 
+def count(study: SyntheticStudy) -> int:
+    """How many ``files`` a study has."""
+    images = {"CT": study.slices, "MR": 2 * study.slices, "DX": 2}[study.modality]
+    return images + study.document
+
+
 def datasets(study: SyntheticStudy) -> Iterator[FileDataset]:
     """The study's objects, series after series."""
     seed = int(study.study_instance_uid.rsplit(".", 1)[-1]) % 2**32

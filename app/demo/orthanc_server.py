@@ -84,7 +84,7 @@ class OrthancServer:
         configuration.unlink(missing_ok=True)
         with os.fdopen(os.open(configuration, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             json.dump(self._configuration(), file, indent=2)
-        self._process = self._launch([*self._ends_with_us(), self._executable, str(configuration)])
+        self._process = self._launch([*self._ends_with_us(), self._program(), str(configuration)])
         try:
             self._wait_until_it_answers()
         except BaseException:
@@ -138,7 +138,7 @@ class OrthancServer:
             plugins.append(str(PLUGINS / "libOrthancDicomWeb.so"))
         if self._gate is not None and self._gate.ohif_folder is not None:
             plugins.append(str(PLUGINS / "libServeFolders.so"))
-            # OHIF is 59 MB of files: without AllowCache a phone would load them anew on every visit.
+            # OHIF is 49 MB of files: without AllowCache a phone would load them anew on every visit.
             folders = {"/ohif": str(self._gate.ohif_folder.resolve())}
             configuration["ServeFolders"] = {"AllowCache": True, "GenerateETag": True, "Folders": folders}
         return configuration
@@ -159,6 +159,14 @@ class OrthancServer:
         if gate.ohif_folder is not None:
             section["OhifIndex"] = str(gate.ohif_folder.resolve() / "index.html")
         return section
+
+    def _program(self) -> str:
+        # Debian has Orthanc in a folder that isn't on the PATH of people who aren't root.
+        return (
+            shutil.which(self._executable)
+            or shutil.which(self._executable, path="/usr/sbin")
+            or self._executable
+        )
 
     @staticmethod
     def _ends_with_us() -> list[str]:

@@ -21,6 +21,7 @@ from app.config import Settings
 from app.demo import ohif, studies
 from app.demo.orthanc_server import GateSettings, OrthancDidNotStart, OrthancServer
 from app.demo.place import Place
+from app.demo.telling import Telling
 from app.domain.dicom import parse_person_name
 from app.domain.staff import Role
 from app.models import Study
@@ -40,37 +41,48 @@ class DemoFailed(click.ClickException):
 def main(*, folder: Path, with_gate: bool = True) -> None:
     """Run the demo until Ctrl-C. Raises DemoFailed."""
     end_on_signals()
+    try:
+        with Telling() as telling:
+            _run(folder, telling, with_gate=with_gate)
+    except (OrthancDidNotStart, ohif.ViewerUnavailable) as error:
+        raise DemoFailed(str(error)) from None
+    except KeyboardInterrupt:
+        click.echo("The demo has ended; its data stays for the next start.")
+
+
+def _run(folder: Path, telling: Telling, *, with_gate: bool) -> None:
     place = Place.at(folder)
     environ = place.environ()
     os.environ.clear()
     os.environ.update(environ)
     settings = Settings.from_env()
-    try:
-        viewer = ohif.prepare(ohif.FOLDER, progress=click.echo)
-        gate = GateSettings(
-            url=place.internal_url,
-            username=settings.archives[0].gate_username,
-            password=place.secrets["gate"],
-            users={settings.archives[0].username: place.secrets["service"]},
-            ohif_folder=viewer,
-        )
-        orthanc = OrthancServer(
-            folder / "orthanc", http_port=place.ports["orthanc"], gate=gate if with_gate else None
-        )
-        click.echo("Starting Orthanc…")
-        with (folder / "studykey.log").open("ab") as log, orthanc:
-            click.echo("Starting Studykey…")
-            migrate(settings)
-            with Supervisor(parts(settings), os.environ, log=log.fileno()) as running:
-                _show(settings, place, running)
+    viewer = ohif.prepare(ohif.FOLDER, progress=telling.say)
+    gate = GateSettings(
+        url=place.internal_url,
+        username=settings.archives[0].gate_username,
+        password=place.secrets["gate"],
+        users={settings.archives[0].username: place.secrets["service"]},
+        ohif_folder=viewer,
+    )
+    orthanc = OrthancServer(
+        folder / "orthanc", http_port=place.ports["orthanc"], gate=gate if with_gate else None
+    )
+    telling.say("Starting Orthanc…")
+    with (folder / "studykey.log").open("ab") as log, orthanc:
+        telling.say("Preparing the database…")
+        migrate(settings)
+        telling.say("Starting Studykey…")
+        with Supervisor(parts(settings), os.environ, log=log.fileno()) as running:
+            try:
+                _show(settings, place, running, telling)
                 _watch(place, running, orthanc)
-    except (OrthancDidNotStart, ohif.ViewerUnavailable) as error:
-        raise DemoFailed(str(error)) from None
-    except KeyboardInterrupt:
-        click.echo("\nEnding the demo; its data stays for the next start.")
+            except KeyboardInterrupt:
+                telling.hush()
+                telling.say("\nEnding the demo…")
+                raise
 
 
-def _show(settings: Settings, place: Place, running: Supervisor) -> None:
+def _show(settings: Settings, place: Place, running: Supervisor, telling: Telling) -> None:
     """Bring the demo's studies in and print what a visitor needs to try them."""
     _wait(f"{place.portal}/", running)
     _wait(f"{place.internal_url}/health", running)
@@ -79,8 +91,10 @@ def _show(settings: Settings, place: Place, running: Supervisor) -> None:
         _add_staff(services, place)
         _wait_until_followed(services, running)
         wanted = studies.demo_studies(today=date.today())  # noqa: DTZ011  (study dates are local)
+        telling.hush()
         _send_missing(services, place, wanted)
-    _show_papers(app, place, [study.study_instance_uid for study in wanted], running)
+    telling.say("Waiting for the studies to become stable…")
+    _show_papers(app, place, [study.study_instance_uid for study in wanted], running, telling)
 
 
 @contextmanager
@@ -134,23 +148,25 @@ def _send_missing(services: Services, place: Place, wanted: list[studies.Synthet
         raise DemoFailed(f"Orthanc can't be asked: {error.why}.") from None
     user = services.settings.archive("main").username
     for number, study in enumerate(missing, start=1):
-        files = list(studies.files(study))
-        label = f"Sending study {number} of {len(missing)}: {study.label}"
-        with click.progressbar(files, label=label[:72].ljust(72)) as bar:
+        label = f"Sending {number} of {len(missing)}: {study.label}"
+        length = studies.count(study)
+        with click.progressbar(
+            studies.files(study), length=length, label=label, width=0, show_eta=False
+        ) as bar:
             studies.send(
                 place.orthanc_url, bar, auth=(user, place.secrets["service"]), progress=lambda _: None
             )
 
 
-def _show_papers(app: Flask, place: Place, uids: list[str], running: Supervisor) -> None:
+def _show_papers(app: Flask, place: Place, uids: list[str], running: Supervisor, telling: Telling) -> None:
     """Print code and password of each study, once Orthanc has called it stable and it has a grant."""
     deadline = time.monotonic() + PATIENCE_SECONDS
-    click.echo("Waiting for the studies to become stable…")
     while time.monotonic() < deadline and not running.ended():
         with _services(app) as services:
-            found = [_paper(services, uid) for uid in uids]
-            if all(found):
-                _print(place, [paper for paper in found if paper is not None])
+            found = [paper for uid in uids if (paper := _paper(services, uid)) is not None]
+            if len(found) == len(uids):
+                telling.hush()
+                _print(place, found)
                 return
         time.sleep(0.2)
     raise DemoFailed("Some studies got no code. See studykey.log in the demo's folder.")

@@ -9,9 +9,9 @@ from datetime import date
 
 import requests
 
-from app.demo.dicom_objects import Modality, SyntheticStudy, derived_uid, files
+from app.demo.dicom_objects import Modality, SyntheticStudy, count, derived_uid, files
 
-__all__ = ["LETTER", "SyntheticStudy", "demo_studies", "files", "send", "study"]
+__all__ = ["LETTER", "SyntheticStudy", "count", "demo_studies", "files", "send", "study"]
 
 LETTER: dict[Modality, str] = {"CT": "F", "DX": "R", "MR": "G"}
 """The letter of the sign by modality, unless a study has one of its own."""

@@ -13,7 +13,7 @@ from pydicom.dataset import FileDataset
 
 from app.demo import sign
 from app.demo.phantoms import chest_slice, head_slice
-from app.demo.studies import LETTER, SyntheticStudy, demo_studies, files, study
+from app.demo.studies import LETTER, Modality, SyntheticStudy, count, demo_studies, files, study
 from app.demo.xray import chest_view
 
 TODAY = date(2025, 11, 21)
@@ -123,6 +123,13 @@ def test_making_a_study_again_gives_the_same_files() -> None:
     assert list(files(study(modality="MR", document=True))) == list(
         files(study(modality="MR", document=True))
     )
+
+
+@pytest.mark.parametrize("modality", ["CT", "MR", "DX"])
+def test_it_is_known_before_how_many_files_a_study_has(modality: Modality) -> None:
+    made = study(modality=modality, slices=4, size=32, document=True)
+
+    assert count(made) == len(list(files(made)))
 
 
 def test_the_demo_sends_the_same_objects_whatever_the_day() -> None:
