@@ -21,6 +21,27 @@ from tests.support.clinic import Clinic
 from tests.support.clock import Clock
 from tests.support.databases import Databases
 from tests.support.doors import Doors
+from tests.support.post import SENDER, Box, mail_server
+
+# Folders and files that start processes, print in every language, or wait for time-outs.
+SLOW = [
+    "attack",
+    "demo",
+    "test_backup.py",
+    "test_emails.py",
+    "test_hostile_report.py",
+    "test_hostile_reports.py",
+    "test_paper.py",
+    "test_paper_in_all_languages.py",
+    "test_papers.py",
+    "test_papers_of_reports.py",
+    "test_pdf.py",
+    "test_pdf_files.py",
+    "test_sheets.py",
+    "test_slow_database.py",
+    "test_start.py",
+    "test_translations.py",
+]
 
 ARCHIVE = ArchiveSettings(
     name="main",
@@ -75,7 +96,7 @@ def settings(doors: Doors, databases: Databases) -> Settings:
 @pytest.fixture(autouse=True)
 def quick_hashes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where one process does everything, hashes need not be slow: argon2id's least instead of OWASP's."""
-    if request.path.parent.name in ("web", "services"):
+    if request.path.parent.name in ("web", "services", "attack"):
         monkeypatch.setattr(crypto, "MEMORY_KIB", 8)
         monkeypatch.setattr(crypto, "PASSES", 1)
 
@@ -121,21 +142,35 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if "journeys" in parts:
             item.add_marker(pytest.mark.orthanc)
             item.add_marker(pytest.mark.browser)
+        if item.path.name in SLOW or item.path.parent.name in SLOW:
+            item.add_marker(pytest.mark.slow)
         if "archive" in parts:
             item.add_marker(pytest.mark.orthanc)
         fixtures = getattr(item, "fixturenames", [])
         if "databases" not in fixtures:
             item.add_marker(pytest.mark.no_database)
-        if "clinic" in fixtures:  # one clinic for all of them, so one worker
-            item.add_marker(pytest.mark.xdist_group("clinic"))
 
 
 @pytest.fixture(scope="session")
-def clinic(tmp_path_factory: pytest.TempPathFactory, databases: Databases) -> Iterator[Clinic]:
-    """One clinic for all tests that leave it as they found it."""
+def box() -> Iterator[Box]:
+    """What the clinic mails."""
+    with mail_server() as (box, _settings):
+        yield box
+
+
+@pytest.fixture(scope="session")
+def clinic(tmp_path_factory: pytest.TempPathFactory, databases: Databases, box: Box) -> Iterator[Clinic]:
+    """One clinic for all tests that leave it as they found it, with all that a clinic can have."""
     with databases.fresh() as url:
         running = Clinic(
-            tmp_path_factory.mktemp("clinic"), url, ohif_folder=ohif.prepare(ohif.FOLDER, progress=print)
+            tmp_path_factory.mktemp("clinic"),
+            url,
+            ohif_folder=ohif.prepare(ohif.FOLDER, progress=print),
+            STUDYKEY_ARCHIVE_MAIN_EXPLORER="yes",
+            STUDYKEY_SMTP_HOST="127.0.0.1",
+            STUDYKEY_SMTP_PORT=str(box.port),
+            STUDYKEY_SMTP_TLS="none",
+            STUDYKEY_SMTP_FROM=SENDER,
         )
         try:
             running.orthanc.start()

@@ -99,7 +99,7 @@ def test_yesterdays_paper_opens_on_another_machine(
     # then both sheets open there, once more through the public door.
     machine = Clinic(folder, elsewhere)
     try:
-        machine.start_studykey(follower=False)
+        machine.start_studykey("public")
         for paper, study in ((first, CHEST), (second, HEAD)):
             visitor = Visitor(machine.portal)
             visitor.prove(paper, study, go="study")

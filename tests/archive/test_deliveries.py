@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Iterator
 
 import pytest
 import requests
@@ -17,25 +17,35 @@ from app.models import AuditEvent, Report, ReportDelivery, Study
 from app.services.reports import Outcome, Text
 from app.wiring import Services
 from tests.support.clinic import SERVICE, Clinic, eventually
+from tests.support.databases import Databases
 from tests.support.signed import PDF, archive_reports, radiologist, signed
+
+pytestmark = pytest.mark.no_database
 
 QUICK = {"STUDYKEY_RECONCILE_SECONDS": "2", "STUDYKEY_FOLLOW_SECONDS": "0.5"}
 AMENDED = PDF + b"% amended\n"
 ODD_NAME = "Łukasz^Zażółć=山田^太郎"
 
 
-@pytest.fixture
-def clinic(make_clinic: Callable[..., Clinic]) -> Clinic:
-    clinic = make_clinic(**QUICK)
-    clinic.orthanc.start()
-    clinic.start_studykey()
-    with clinic.services() as services:
-        archive_reports(services)
-    return clinic
+@pytest.fixture(scope="module")
+def clinic(tmp_path_factory: pytest.TempPathFactory, databases: Databases) -> Iterator[Clinic]:
+    with databases.fresh() as url:
+        clinic = Clinic(tmp_path_factory.mktemp("deliveries"), url, **QUICK)
+        try:
+            clinic.orthanc.start()
+            clinic.start_studykey()
+            with clinic.services() as services:
+                archive_reports(services)
+            clinic.receive_all(*map(_study, range(1, 8)))
+            yield clinic
+        finally:
+            clinic.close()
 
 
-def _study(number: int, **more: str) -> SyntheticStudy:
-    return studies.study(patient_id=f"DEMO-D{number}", label=f"delivery {number}", slices=1, **more)  # type: ignore[arg-type]
+def _study(number: int) -> SyntheticStudy:
+    return studies.study(
+        patient_id=f"DEMO-D{number}", patient_name=ODD_NAME, label=f"delivery {number}", slices=1
+    )
 
 
 def _row(services: Services, study: SyntheticStudy) -> Study:
@@ -43,10 +53,15 @@ def _row(services: Services, study: SyntheticStudy) -> Study:
     return services.session.scalars(query).one()
 
 
-def _delivery(clinic: Clinic, version: int) -> ReportDelivery:
+def _delivery_row(services: Services, study: SyntheticStudy, version: int = 1) -> ReportDelivery:
+    study_id = _row(services, study).id
+    query = select(ReportDelivery).join(Report)
+    return services.session.scalars(query.where(Report.study_id == study_id, Report.version == version)).one()
+
+
+def _delivery(clinic: Clinic, study: SyntheticStudy, version: int = 1) -> ReportDelivery:
     with clinic.services() as services:
-        query = select(ReportDelivery).join(Report).where(Report.version == version)
-        found = services.session.scalars(query).one()
+        found = _delivery_row(services, study, version)
         services.session.expunge(found)
         return found
 
@@ -56,11 +71,11 @@ def _sign(clinic: Clinic, study: SyntheticStudy, pdf: bytes = PDF) -> None:
         signed(services, _row(services, study), pdf)
 
 
-def _stored(clinic: Clinic, version: int = 1) -> str:
+def _stored(clinic: Clinic, study: SyntheticStudy, version: int = 1) -> str:
     """Orthanc's id of the instance, once nothing is left to do."""
 
     def look() -> str | None:
-        row = _delivery(clinic, version)
+        row = _delivery(clinic, study, version)
         return row.orthanc_id if row.due_at is None else None
 
     return eventually(look, what="storing")
@@ -76,11 +91,10 @@ def _documents(clinic: Clinic, study: SyntheticStudy) -> list[str]:
 
 
 def test_what_is_in_the_archive_is_byte_for_byte_what_was_signed(clinic: Clinic) -> None:
-    study = _study(1, patient_name=ODD_NAME)
-    clinic.receive(study)
+    study = _study(1)
 
     _sign(clinic, study)
-    instance = _stored(clinic)
+    instance = _stored(clinic, study)
 
     assert clinic.as_studykey(f"/instances/{instance}/pdf").content.removesuffix(b"\0") == PDF
     assert _documents(clinic, study) == [instance]
@@ -93,9 +107,9 @@ def test_what_is_in_the_archive_is_byte_for_byte_what_was_signed(clinic: Clinic)
 
 def test_our_own_document_is_no_change_that_anybody_is_told_and_issues_no_code(clinic: Clinic) -> None:
     study = _study(2)
-    paper = clinic.receive(study)
+    paper = clinic.paper(study.study_instance_uid)
     _sign(clinic, study)
-    _stored(clinic)
+    _stored(clinic, study)
 
     def is_counted() -> bool:
         with clinic.services() as services:
@@ -103,7 +117,8 @@ def test_our_own_document_is_no_change_that_anybody_is_told_and_issues_no_code(c
 
     eventually(is_counted, what="taking the document in")
     with clinic.services() as services:
-        told = {row.event for row in services.session.scalars(select(AuditEvent))}
+        about = select(AuditEvent).where(AuditEvent.study_id == _row(services, study).id)
+        told = {row.event for row in services.session.scalars(about)}
         grants = [grant.ref for grant in services.grants.of_study(_row(services, study))]
     assert Event.REPORT_STORED in told
     assert Event.STUDY_CHANGED not in told
@@ -113,56 +128,52 @@ def test_our_own_document_is_no_change_that_anybody_is_told_and_issues_no_code(c
 
 def test_an_amendment_takes_the_place_of_what_it_amends(clinic: Clinic) -> None:
     study = _study(3)
-    clinic.receive(study)
     _sign(clinic, study)
-    first = _stored(clinic)
+    first = _stored(clinic, study)
 
     _sign(clinic, study, AMENDED)
-    second = _stored(clinic, 2)
+    second = _stored(clinic, study, 2)
 
     assert second != first
     assert _documents(clinic, study) == [second]
     assert clinic.as_studykey(f"/instances/{second}/pdf").content.removesuffix(b"\0") == AMENDED
-    assert _delivery(clinic, 1).orthanc_id is None
+    assert _delivery(clinic, study, 1).orthanc_id is None
 
 
 def test_stored_twice_is_one_instance(clinic: Clinic) -> None:
     study = _study(4)
-    clinic.receive(study)
     _sign(clinic, study)
-    first = _stored(clinic)
+    first = _stored(clinic, study)
 
     with clinic.services() as services:  # as if the process had died before it could write it down
-        row = services.session.scalars(select(ReportDelivery)).one()
+        row = _delivery_row(services, study)
         row.orthanc_id, row.stored_at, row.due_at = None, None, services.clock()
 
-    assert _stored(clinic) == first
+    assert _stored(clinic, study) == first
     assert _documents(clinic, study) == [first]
 
 
 def test_an_archive_that_is_away_gets_the_report_later(clinic: Clinic) -> None:
     study = _study(5)
-    clinic.receive(study)
-    clinic.orthanc.stop()
+    clinic.orthanc.kill()
     _sign(clinic, study)
-    eventually(lambda: _delivery(clinic, 1).tries, what="a try")
-    assert _delivery(clinic, 1).problem
+    eventually(lambda: _delivery(clinic, study).tries, what="a try")
+    assert _delivery(clinic, study).problem
 
     clinic.orthanc.start()
     with clinic.services() as services:  # nobody waits half a minute here
-        services.session.scalars(select(ReportDelivery)).one().due_at = services.clock()
+        _delivery_row(services, study).due_at = services.clock()
 
-    instance = _stored(clinic)
+    instance = _stored(clinic, study)
 
     assert _documents(clinic, study) == [instance]
-    assert not _delivery(clinic, 1).problem
+    assert not _delivery(clinic, study).problem
 
 
 def test_a_study_deleted_and_sent_again_gets_its_report_back(clinic: Clinic) -> None:
     study = _study(6)
-    clinic.receive(study)
     _sign(clinic, study)
-    instance = _stored(clinic)
+    instance = _stored(clinic, study)
     with clinic.services() as services:
         orthanc_id = _row(services, study).orthanc_id
     requests.delete(f"{clinic.orthanc.url}/studies/{orthanc_id}", auth=SERVICE, timeout=10).raise_for_status()
@@ -179,16 +190,14 @@ def test_a_study_deleted_and_sent_again_gets_its_report_back(clinic: Clinic) -> 
 
 def test_what_is_written_and_signed_here_is_what_viewers_and_verify_know(clinic: Clinic) -> None:
     study = _study(7)
-    clinic.receive(study)
     with clinic.services() as services:
         anna, row, at = radiologist(services), _row(services, study), services.clock()
         text = Text(findings="The lungs are clear.", impression="No fracture.")
         reports = services.reports
         pdf = services.papers.signed_pdf(row, reports.as_signed(row, text, by=anna, at=at), at=at)
         assert reports.sign(row, text, revision=0, by=anna, at=at, pdf=pdf) is Outcome.DONE
-        services.renderer.close()  # the one of this process; the clinic's own go on
 
-    instance = _stored(clinic)
+    instance = _stored(clinic, study)
 
     archived = clinic.as_studykey(f"/instances/{instance}/pdf").content
     assert archived.removesuffix(b"\0") == pdf

@@ -25,6 +25,8 @@ from app.domain.permissions import Permission
 from app.models import Study, Visit
 from tests.support.clinic import SERVICE, Clinic, Visitor, eventually
 
+pytestmark = pytest.mark.no_database
+
 MINE = studies.study(patient_name="Gate^Greta", patient_id="DEMO-G1", birth_date=date(1970, 5, 6), slices=2)
 OTHER = studies.study(patient_name="Gate^Gustav", patient_id="DEMO-G2", birth_date=date(1980, 7, 8), slices=2)
 
@@ -190,8 +192,7 @@ def _names(clinic: Clinic, study: SyntheticStudy, prefix: str) -> dict[str, str]
 
 @pytest.fixture(scope="module")
 def stage(clinic: Clinic) -> Stage:
-    paper = clinic.receive(MINE)
-    clinic.receive(OTHER)
+    paper, _ = clinic.receive_all(MINE, OTHER)
     visitor = clinic.enter(paper, MINE)
     names = {**_names(clinic, MINE, "mine"), **_names(clinic, OTHER, "other"), "token": visitor.token}
     return Stage(clinic, visitor, names)

@@ -22,6 +22,8 @@ from app.services.share_tokens import Resource
 from tests.support.clinic import SERVICE, Clinic, eventually
 from tests.support.databases import Databases
 
+pytestmark = pytest.mark.no_database
+
 MINE = studies.study(patient_name="Guard^Gerd", patient_id="DEMO-U1", slices=2)
 OTHER = studies.study(patient_name="Guard^Gisela", patient_id="DEMO-U2", slices=2)
 DOUBLE = Path(__file__).parents[1] / "support" / "plugin_double.py"
@@ -92,9 +94,8 @@ def stage(tmp_path_factory: pytest.TempPathFactory, databases: Databases) -> Ite
         clinic = Clinic(tmp_path_factory.mktemp("guard"), url, gate_mode="guard", gate_script=DOUBLE)
         try:
             clinic.orthanc.start()
-            clinic.start_studykey()
-            for study in (MINE, OTHER):
-                clinic.receive(study)
+            clinic.start_studykey("internal", "follower")
+            clinic.receive_all(MINE, OTHER)
             names = {
                 "mine": _names(clinic, MINE.study_instance_uid),
                 "other": _names(clinic, OTHER.study_instance_uid),

@@ -6,7 +6,10 @@ The nudge is off here, so that everything rests on the log of changes and on rec
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -16,12 +19,56 @@ from app.demo.studies import SyntheticStudy
 from app.domain.study import GateState
 from app.models import Archive, Study
 from tests.support.clinic import SERVICE, Clinic, eventually
+from tests.support.databases import Databases
 
-RECONCILE = {"STUDYKEY_RECONCILE_SECONDS": "2", "STUDYKEY_FOLLOW_SECONDS": "0.5"}
+RECONCILE = {"STUDYKEY_RECONCILE_SECONDS": "1", "STUDYKEY_FOLLOW_SECONDS": "0.2"}
+BACKLOG = studies.study(patient_id="DEMO-R10", label="recovery 10", slices=1)
+
+
+@contextmanager
+def running(folder: Path, databases: Databases, *before: SyntheticStudy, **options: Any) -> Iterator[Clinic]:
+    """A clinic whose Orthanc held ``before`` when Studykey came."""
+    with databases.fresh() as url:
+        clinic = Clinic(folder, url, **RECONCILE, **options)
+        try:
+            clinic.orthanc.start()
+            for study in before:
+                clinic.send(study)
+                _is_stable(clinic, study)
+            clinic.start_studykey()
+            yield clinic
+        finally:
+            clinic.close()
+
+
+@pytest.fixture(scope="module")
+def clinic(tmp_path_factory: pytest.TempPathFactory, databases: Databases) -> Iterator[Clinic]:
+    with running(tmp_path_factory.mktemp("recovery"), databases, BACKLOG, nudge=False) as clinic:
+        yield clinic
+
+
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory: pytest.TempPathFactory, databases: Databases) -> Iterator[Clinic]:
+    """An Orthanc that takes a minute to call a study stable."""
+    folder = tmp_path_factory.mktemp("slow")
+    with running(folder, databases, nudge=False, stable_age_seconds=60) as clinic:
+        yield clinic
 
 
 def _study(number: int, **more: str) -> SyntheticStudy:
     return studies.study(patient_id=f"DEMO-R{number}", label=f"recovery {number}", slices=1, **more)  # type: ignore[arg-type]
+
+
+def _is_stable(clinic: Clinic, *wanted: SyntheticStudy) -> None:
+    """Returns when Orthanc calls them stable."""
+    uids = {study.study_instance_uid for study in wanted}
+
+    def look() -> bool:
+        listed = clinic.as_studykey("/studies?expand").json()
+        stable = {one["MainDicomTags"]["StudyInstanceUID"] for one in listed if one["IsStable"]}
+        return uids <= stable
+
+    eventually(look, what="stability")
 
 
 def _live_grants(clinic: Clinic, study: SyntheticStudy) -> int:
@@ -44,63 +91,53 @@ def _settled(clinic: Clinic, wanted: list[SyntheticStudy]) -> None:
     def walked_again() -> bool:
         with clinic.services() as services:
             now = services.session.query(Archive).one().reconciled_at
-            return now is not None and before is not None and (now - before).total_seconds() > 3
+            return now is not None and before is not None and (now - before).total_seconds() > 1.5
 
     eventually(walked_again, what="two reconciliations")
     assert _has_one_grant_each(clinic, wanted)
 
 
-@pytest.mark.parametrize("end", ["stop", "kill"])
-def test_orthanc_ended_before_the_study_was_stable(make_clinic: Callable[..., Clinic], end: str) -> None:
+@pytest.mark.no_database
+@pytest.mark.parametrize(("end", "numbers"), [("stop", (1, 2)), ("kill", (14, 15))])
+def test_orthanc_ended_before_the_study_was_stable(slow: Clinic, end: str, numbers: tuple[int, ...]) -> None:
     """Orthanc never calls such a study stable; only a walk finds it."""
-    clinic = make_clinic(nudge=False, stable_age_seconds=60, **RECONCILE)
-    clinic.orthanc.start()
-    clinic.start_studykey()
-    wanted = [_study(1), _study(2)]
+    wanted = [_study(number) for number in numbers]
     for study in wanted:
-        clinic.send(study)
-    assert not _has_one_grant_each(clinic, wanted)
+        slow.send(study)
+    assert not any(_live_grants(slow, study) for study in wanted)
 
-    getattr(clinic.orthanc, end)()
-    clinic.orthanc.start()
+    getattr(slow.orthanc, end)()
+    slow.orthanc.start()
 
-    _settled(clinic, wanted)
+    _settled(slow, wanted)
 
 
-def test_studykey_was_stopped_while_studies_arrived(make_clinic: Callable[..., Clinic]) -> None:
-    clinic = make_clinic(nudge=False, **RECONCILE)
-    clinic.orthanc.start()
-    clinic.start_studykey()
+def test_studykey_was_stopped_while_studies_arrived(clinic: Clinic) -> None:
     clinic.receive(_study(3))
     clinic.stop_studykey()
 
     wanted = [_study(number) for number in (4, 5, 6)]
     for study in wanted:
         clinic.send(study)
-    time.sleep(2.5)  # stable, with nobody to hear it
+    _is_stable(clinic, *wanted)  # with nobody to hear it
     clinic.start_studykey()
 
     _settled(clinic, [_study(3), *wanted])
 
 
-def test_orthanc_restarted_while_studykey_went_on(make_clinic: Callable[..., Clinic]) -> None:
-    clinic = make_clinic(nudge=False, **RECONCILE)
-    clinic.orthanc.start()
-    clinic.start_studykey()
+def test_orthanc_restarted_while_studykey_went_on(clinic: Clinic) -> None:
     clinic.receive(_study(7))
 
+    told = clinic.log.read_text()
     clinic.orthanc.stop()
-    time.sleep(1)
+    eventually(lambda: "unreachable" in clinic.log.read_text().removeprefix(told), what="a look in vain")
     clinic.orthanc.start()
     clinic.send(_study(8))
 
     _settled(clinic, [_study(7), _study(8)])
 
 
-def test_a_study_deleted_and_sent_again_keeps_its_code(make_clinic: Callable[..., Clinic]) -> None:
-    clinic = make_clinic(nudge=False, **RECONCILE)
-    clinic.orthanc.start()
-    clinic.start_studykey()
+def test_a_study_deleted_and_sent_again_keeps_its_code(clinic: Clinic) -> None:
     study = _study(9)
     paper = clinic.receive(study)
     token = clinic.enter(paper, study).token
@@ -111,7 +148,8 @@ def test_a_study_deleted_and_sent_again_keeps_its_code(make_clinic: Callable[...
 
     def is_deleted() -> bool:
         with clinic.services() as services:
-            return services.session.query(Study).one().deleted_at is not None
+            query = services.session.query(Study).filter_by(study_instance_uid=study.study_instance_uid)
+            return query.one().deleted_at is not None
 
     eventually(is_deleted, what="noticing")
     refused = requests.get(
@@ -131,25 +169,17 @@ def test_a_study_deleted_and_sent_again_keeps_its_code(make_clinic: Callable[...
     assert clinic.enter(paper, study).token
 
 
-def test_a_backlog_gets_rows_and_no_grants(make_clinic: Callable[..., Clinic]) -> None:
-    clinic = make_clinic(nudge=False, **RECONCILE)
-    clinic.orthanc.start()
-    clinic.send(_study(10))
-    time.sleep(3)
-    clinic.start_studykey()
-
+def test_a_backlog_gets_rows_and_no_grants(clinic: Clinic) -> None:
     clinic.receive(_study(11))
 
     with clinic.services() as services:
         known = {study.study_instance_uid for study in services.session.query(Study)}
-    assert _study(10).study_instance_uid in known
-    assert _live_grants(clinic, _study(10)) == 0
+    assert BACKLOG.study_instance_uid in known
+    assert _live_grants(clinic, BACKLOG) == 0
 
 
-def test_studykey_stopped_means_refused_within_the_validity(make_clinic: Callable[..., Clinic]) -> None:
-    clinic = make_clinic(STUDYKEY_VALIDITY_SECONDS="2")
-    clinic.orthanc.start()
-    clinic.start_studykey()
+@pytest.mark.no_database
+def test_studykey_stopped_means_refused_within_the_validity(clinic: Clinic) -> None:
     study = _study(12)
     visitor = clinic.enter(clinic.receive(study), study)
 
@@ -164,20 +194,23 @@ def test_studykey_stopped_means_refused_within_the_validity(make_clinic: Callabl
     clinic.stop_studykey()
     stopped = time.monotonic()
 
-    eventually(lambda: status() == 403, within=4)
-    assert time.monotonic() - stopped <= 2 + 2  # the validity, and the gate's own patience
+    eventually(lambda: status() == 403, within=3)
+    assert time.monotonic() - stopped <= 1 + 2  # the validity, and the gate's own patience
     assert clinic.as_studykey("/studies").status_code == 200  # the site's own users go on working
 
     clinic.start_studykey()
     eventually(lambda: status() == 200, within=10, what="coming back")
 
 
+@pytest.mark.no_database
 def test_orthanc_without_its_gate_gets_no_tokens_and_raises_the_alarm(
-    make_clinic: Callable[..., Clinic],
+    tmp_path: Path, databases: Databases
 ) -> None:
-    clinic = make_clinic(gate=False, **RECONCILE)
-    clinic.orthanc.start()
-    clinic.start_studykey()
+    with running(tmp_path, databases, gate=False) as clinic:
+        _is_given_no_token_and_the_alarm_is_raised(clinic)
+
+
+def _is_given_no_token_and_the_alarm_is_raised(clinic: Clinic) -> None:
     study = _study(13)
     paper = clinic.receive(study)
 

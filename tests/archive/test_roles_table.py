@@ -27,8 +27,11 @@ from tests.archive.test_gate_table import _names
 from tests.support.clinic import SERVICE, Clinic, eventually
 from tests.support.databases import Databases
 
+pytestmark = pytest.mark.no_database
+
 STUDY = studies.study(patient_name="Role^Rita", patient_id="DEMO-R1", birth_date=date(1970, 5, 6), slices=2)
 MORE = studies.study(patient_name="Role^Rolf", patient_id="DEMO-R2", birth_date=date(1971, 5, 6), slices=1)
+FILES, MORE_FILES = list(studies.files(STUDY)), list(studies.files(MORE))  # sent many times
 PASSWORD = "correct horse battery"
 
 # Who asks, in the order of the columns. "foreign page": an administrator's token sent by another website's page.
@@ -214,7 +217,7 @@ class Stage:
         url = self.clinic.orthanc.url
         for path in ("/modalities/new", "/peers/new", *self._patients()):
             requests.delete(url + path, auth=SERVICE, timeout=10)
-        self.clinic.send(STUDY)
+        studies.send(url, FILES, auth=SERVICE, progress=lambda _: None)
 
     def _patients(self) -> list[str]:
         return [f"/patients/{patient}" for patient in self.clinic.as_studykey("/patients").json()]
@@ -222,7 +225,7 @@ class Stage:
 
 def _body(path: str, headers: dict[str, str]) -> bytes:
     if path in STORED:
-        file = next(iter(studies.files(STUDY if "{s}" in path else MORE)))
+        file = FILES[0] if "{s}" in path else MORE_FILES[0]
         if path == "/instances":
             return file
         headers["Content-Type"] = 'multipart/related; type="application/dicom"; boundary=part'
@@ -270,7 +273,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory, databases: Databases) -> Ite
         clinic = Clinic(tmp_path_factory.mktemp("roles"), url)
         try:
             clinic.orthanc.start()
-            clinic.start_studykey(follower=False)
+            clinic.start_studykey("internal")
             admin = _token(clinic, Role.ADMIN)
             foreign = {"Origin": "https://attacker.example", "Sec-Fetch-Site": "cross-site"}
             credentials = {

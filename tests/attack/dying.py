@@ -20,6 +20,7 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from app import create_public_app
+from app.adapters import crypto
 from app.config import Settings
 from app.models import db
 from app.wiring import EXTENSION, Services
@@ -47,7 +48,8 @@ def nurse(settings: Settings, at: datetime, form: dict[str, str]) -> Iterator[Ca
     settings = settings.with_(trusted_hops=1)
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
-    process = context.Process(target=_nurse, args=(settings, at, form, there), daemon=True)
+    hashing = crypto.MEMORY_KIB, crypto.PASSES  # as in this process
+    process = context.Process(target=_nurse, args=(settings, at, form, hashing, there), daemon=True)
     process.start()
     there.close()
 
@@ -63,7 +65,10 @@ def nurse(settings: Settings, at: datetime, form: dict[str, str]) -> Iterator[Ca
         process.join(10)
 
 
-def _nurse(settings: Settings, at: datetime, form: dict[str, str], pipe: Connection) -> None:
+def _nurse(
+    settings: Settings, at: datetime, form: dict[str, str], hashing: tuple[int, int], pipe: Connection
+) -> None:
+    crypto.MEMORY_KIB, crypto.PASSES = hashing
     app = create_public_app(settings, clock=lambda: at)
     client = app.test_client()
     found = TOKEN.search(client.get("/").text)

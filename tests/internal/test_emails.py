@@ -16,7 +16,7 @@ from tests.support.clinic import GATE, Clinic
 from tests.support.databases import Databases
 from tests.support.post import SENDER, Box, html_of, mail_server, text_of
 
-pytestmark = pytest.mark.xdist_group("emails")  # one door for all
+pytestmark = pytest.mark.no_database
 
 MAIL = {
     "destination-email": "ana@example.org",
@@ -55,7 +55,7 @@ def running(tmp_path_factory: pytest.TempPathFactory, databases: Databases, port
             STUDYKEY_SMTP_FROM=SENDER,
         )
         try:
-            clinic.start_studykey(follower=False)
+            clinic.start_studykey("internal")
             yield clinic
         finally:
             clinic.close()

@@ -21,6 +21,8 @@ from tests.support.clinic import GATE, Clinic
 from tests.support.databases import Databases
 from tests.support.factories import fake_archives, registered, study_in
 
+pytestmark = pytest.mark.no_database
+
 RECORDED = [
     json.loads(line)
     for line in (Path(__file__).parents[1] / "contract" / "authorization-plugin-requests.jsonl")
@@ -67,7 +69,7 @@ def door(tmp_path_factory: pytest.TempPathFactory, databases: Databases) -> Iter
                 study_in(services, orthanc_id=ids["orthanc-id"], study_instance_uid=ids["dicom-uid"])
             direct = ",".join(PUBLICATIONS)
             services.rules.set({"direct_links": direct}, at=services.clock(), actor="test")
-        clinic.start_studykey(follower=False)
+        clinic.start_studykey("internal")
         try:
             yield Door(clinic)
         finally:

@@ -15,6 +15,8 @@ from tests.support.clinic import GATE, Clinic
 from tests.support.databases import Databases
 from tests.support.factories import fake_archives, registered, study_in
 
+pytestmark = pytest.mark.no_database
+
 BRANCH = ("branch-gate", "gate-secret-of-the-branch")
 ID, UID = "8163b464-1317cc81-c25be14a-e2a5b3c1-94f6cf23", "1.2.826.0.1.1"
 
@@ -70,7 +72,7 @@ def door(tmp_path_factory: pytest.TempPathFactory, databases: Databases) -> Iter
             STUDYKEY_ARCHIVE_BRANCH_SERVER_ID="branch-orthanc",
         )
         running = Door(clinic)
-        clinic.start_studykey(follower=False)
+        clinic.start_studykey("internal")
         try:
             yield running
         finally:

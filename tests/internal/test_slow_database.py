@@ -55,7 +55,7 @@ def _door(folder: Path, url: str) -> Iterator[Door]:
     clinic = Clinic(folder, url, gate=False)
     with clinic.services() as services:
         token, orthanc_id = _open(services)
-    clinic.start_studykey(follower=False)
+    clinic.start_studykey("internal")
     try:
         yield Door(clinic, token, orthanc_id)
     finally:

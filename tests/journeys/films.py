@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from pydicom import Dataset, dcmread
@@ -34,10 +34,15 @@ def film(study: SyntheticStudy, *, frames: int, milliseconds: float = 100) -> by
     return _written(made)
 
 
-def noisy(study: SyntheticStudy, *, strength: float) -> Iterator[bytes]:
-    """``study`` with noise of this deviation in stored values: JPEGs of it weigh what those of real ones do."""
+def noisy(files: Iterable[bytes], study: SyntheticStudy, *, strength: float) -> Iterator[bytes]:
+    """``files``, as ``study``, with noise of this deviation in stored values: JPEGs of it weigh what those of real ones
+    do."""
     random = np.random.default_rng(1)
-    for one in _read(studies.files(study)):
+    for one in _read(files):
+        one.PatientID, one.StudyInstanceUID = study.patient_id, study.study_instance_uid
+        one.SeriesInstanceUID = derived_uid(study.study_instance_uid, one.SeriesInstanceUID)
+        one.SOPInstanceUID = derived_uid(study.study_instance_uid, one.SOPInstanceUID)
+        one.file_meta.MediaStorageSOPInstanceUID = one.SOPInstanceUID
         if "PixelData" in one:
             pixels = one.pixel_array
             grain = pixels + random.normal(0, strength, pixels.shape)
@@ -45,7 +50,7 @@ def noisy(study: SyntheticStudy, *, strength: float) -> Iterator[bytes]:
         yield _written(one)
 
 
-def _read(files: Iterator[bytes]) -> Iterator[Dataset]:
+def _read(files: Iterable[bytes]) -> Iterator[Dataset]:
     for file in files:
         yield dcmread(io.BytesIO(file))
 

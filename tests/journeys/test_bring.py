@@ -8,14 +8,13 @@ from pathlib import Path
 
 import pytest
 import requests
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from app.demo import studies
 from app.domain.staff import Role
 from app.models import Study
 from tests.support import foreign, paper
-from tests.support.browser import DESKTOP, PHONE, window
+from tests.support.browser import DESKTOP, PHONE, Axe, window
 from tests.support.clinic import SERVICE, Clinic, eventually
 
 LOGIN, PASSWORD = "bringer", "correct horse battery"

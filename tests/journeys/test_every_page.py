@@ -1,5 +1,8 @@
-"""Every patient page in every state and in four languages: clean for axe, nothing wider than a small phone even with
-text twice as large, its language and direction said, one heading first. By keyboard alone, and in forced colours.
+"""Every patient page in every state: clean for axe, nothing wider than a small phone even with text twice as large, its
+language and direction said, one heading first. By keyboard alone, and in forced colours.
+
+In German, whose words are the longest, and in Arabic, which is written from right to left: what axe finds and what runs
+over depends on nothing else of a language. What each of them says: tests/web/test_languages.py.
 """
 
 from __future__ import annotations
@@ -7,14 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
 from playwright.sync_api import Browser, Page, expect
 
 from app.config import Settings
 from app.demo.place import free_port
 from app.wiring import Services
-from tests.support.browser import DESKTOP, window
+from tests.support.browser import DESKTOP, Axe, window
 from tests.support.clock import Clock
 from tests.support.door import serving
 from tests.support.factories import BORN
@@ -37,7 +39,7 @@ def door(public_app: Flask, services: Services, settings: Settings) -> Iterator[
         yield portal
 
 
-@pytest.mark.parametrize("language", ["en", "es", "de", "ar"])
+@pytest.mark.parametrize("language", ["de", "ar"])
 def test_every_page_in_every_state(door: Portal, browser: Browser, clock: Clock, language: str) -> None:
     wrong: list[str] = []
     seen: list[str] = []

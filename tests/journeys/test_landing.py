@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
 from playwright.sync_api import Browser, Page, expect
 
@@ -19,7 +17,7 @@ from app.demo.place import free_port
 from app.wiring import Services
 from tests.adapters.test_paper import _context
 from tests.support import camera
-from tests.support.browser import DESKTOP, FLAGS, PHONE, window
+from tests.support.browser import CHROMIUM, DESKTOP, FLAGS, PHONE, Axe, window
 from tests.support.door import serving
 from tests.support.portal import Portal, portal_of
 
@@ -53,26 +51,30 @@ def renderer() -> Iterator[Renderer]:
 Looking = Callable[..., AbstractContextManager[Page]]
 
 
-@pytest.fixture
-def looking_at(tmp_path: Path, renderer: Renderer, browser: Browser) -> Looking:
-    """A phone whose camera sees a printed sheet with a QR code of ``text``."""
+@pytest.fixture(scope="module")
+def looking_at(
+    tmp_path_factory: pytest.TempPathFactory, renderer: Renderer, browser: Browser
+) -> Iterator[Looking]:
+    """A phone whose camera sees a printed sheet with a QR code of ``text``. The browser reads the film anew each time
+    that the camera is switched on."""
+    film = tmp_path_factory.mktemp("camera") / "camera.y4m"
+    flags = [
+        *FLAGS,
+        "--use-fake-device-for-media-stream",
+        "--use-fake-ui-for-media-stream",  # a press on "Allow"
+        f"--use-file-for-fake-video-capture={film}",
+    ]
+    running = browser.browser_type.launch(executable_path=CHROMIUM, args=flags)
 
     @contextmanager
     def open_(text: str) -> Iterator[Page]:
         sheet = PaperTemplates().html("sheet.html", language="en", **_context(access={"qr": qr.svg(text)}))
-        film = camera.video(camera.of_sheet(renderer.render(sheet)), tmp_path / "camera.y4m")
-        flags = [
-            *FLAGS,
-            "--use-fake-device-for-media-stream",
-            "--use-fake-ui-for-media-stream",  # a press on "Allow"
-            f"--use-file-for-fake-video-capture={film}",
-        ]
-        running = browser.browser_type.launch(executable_path="/usr/bin/chromium", args=flags)
+        camera.video(camera.of_sheet(renderer.render(sheet)), film)
         with window(running, PHONE) as page:
             yield page
-        running.close()
 
-    return open_
+    yield open_
+    running.close()
 
 
 def test_the_camera_reads_the_sheet_and_fills_the_code_in(door: Portal, looking_at: Looking) -> None:

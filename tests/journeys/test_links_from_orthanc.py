@@ -12,55 +12,42 @@ import pytest
 import requests
 from playwright.sync_api import Browser, Page, expect
 
-from app.demo import ohif, studies
+from app.demo import studies
 from app.domain.staff import Role
 from tests.journeys.test_share import ask_again, frames_of
 from tests.support.browser import DESKTOP, wait_for_sign, window
 from tests.support.clinic import GATE, Clinic, eventually
-from tests.support.databases import Databases
-
-pytestmark = pytest.mark.xdist_group("links")  # one clinic for all
 
 PASSWORD = "correct horse battery"
 BORN = date(1975, 8, 9)
 STUDY = studies.study(
-    patient_id="DEMO-L1", patient_name="Okafor^Ada", birth_date=BORN, label="link", slices=4, size=256
+    patient_id="DEMO-LK1", patient_name="Okafor^Ada", birth_date=BORN, label="link", slices=4, size=256
 )
 
 
 @pytest.fixture(scope="module")
-def linked(tmp_path_factory: pytest.TempPathFactory, databases: Databases) -> Iterator[Clinic]:
-    with databases.fresh() as url:
-        clinic = Clinic(
-            tmp_path_factory.mktemp("links"),
-            url,
-            ohif_folder=ohif.prepare(ohif.FOLDER, progress=print),
-            STUDYKEY_ARCHIVE_MAIN_EXPLORER="yes",
-        )
-        try:
-            clinic.orthanc.start()
-            clinic.start_studykey()
-            with clinic.services() as services:
-                for role in (Role.RADIOLOGIST, Role.VIEWER):
-                    services.staff.add(
-                        login=role,
-                        name=f"Somebody {role}",
-                        roles=[role],
-                        password=PASSWORD,
-                        at=services.clock(),
-                        actor="test",
-                    )
-            clinic.receive(STUDY)
-            yield clinic
-        finally:
-            clinic.close()
+def linked(clinic: Clinic) -> Iterator[Clinic]:
+    with clinic.services() as services:
+        for role in (Role.RADIOLOGIST, Role.VIEWER):
+            services.staff.add(
+                login=f"links-{role}",
+                name=f"Somebody {role}",
+                roles=[role],
+                password=PASSWORD,
+                at=services.clock(),
+                actor="test",
+            )
+    clinic.receive(STUDY)
+    yield clinic
+    with clinic.services() as services:
+        services.rules.set({"direct_links": ""}, at=services.clock(), actor="test")
 
 
 @contextmanager
 def at_work(browser: Browser, clinic: Clinic, role: Role) -> Iterator[Page]:
     with window(browser, DESKTOP) as page:
         page.goto(f"{clinic.portal}/staff/")
-        page.get_by_label("Login").fill(role)
+        page.get_by_label("Login").fill(f"links-{role}")
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Sign in").click()
         page.wait_for_url("**/staff/")

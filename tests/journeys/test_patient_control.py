@@ -6,12 +6,11 @@ import time
 
 import pytest
 import requests
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from app.demo import studies
 from app.services.grants import Paper
-from tests.support.browser import DESKTOP, PHONE, wait_for_sign, window
+from tests.support.browser import DESKTOP, PHONE, Axe, wait_for_sign, window
 from tests.support.clinic import Clinic, eventually
 
 pytestmark = pytest.mark.postgresql

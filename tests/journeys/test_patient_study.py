@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 import requests
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 from pydicom import dcmread
 from sqlalchemy import select
@@ -19,7 +18,7 @@ from app.demo import studies
 from app.models import AuditEvent, Study
 from app.services.grants import Paper
 from app.services.reports import Outcome, Text
-from tests.support.browser import DESKTOP, PHONE, wait_for_sign, window
+from tests.support.browser import DESKTOP, PHONE, Axe, wait_for_sign, window
 from tests.support.clinic import Clinic, eventually
 from tests.support.signed import radiologist
 

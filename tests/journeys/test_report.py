@@ -20,8 +20,6 @@ from tests.support.browser import DESKTOP, PHONE, wait_for_sign, window
 from tests.support.clinic import Clinic, eventually
 
 LOGIN, PASSWORD = "release-writer", "correct horse battery"
-pytestmark = pytest.mark.postgresql
-
 BORN = date(1952, 7, 9)
 
 
@@ -127,6 +125,7 @@ def _is_pdf(response) -> bool:  # type: ignore[no-untyped-def]
     return response.headers.get("content-type") == "application/pdf"
 
 
+@pytest.mark.postgresql
 def test_write_sign_print_scan_and_read_on_the_phone(browser: Browser, clinic_that_waits: Clinic) -> None:
     clinic = clinic_that_waits
     paper = clinic.receive(ct(1))
@@ -204,6 +203,7 @@ def test_on_the_phone_words_come_first_and_the_images_when_it_is_time(
         wait_for_sign(phone.locator("[data-stage] img"), "G")
 
 
+@pytest.mark.postgresql
 def test_staff_release_at_once_and_hold_back_and_an_open_viewer_gets_no_further_image(
     browser: Browser, clinic_that_waits: Clinic
 ) -> None:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from app.demo import studies
 from app.models import Report, ReportAside, TextBlock
-from tests.support.browser import DESKTOP, PHONE, shown_slice, wait_for_sign, window
+from tests.support.browser import DESKTOP, PHONE, Axe, shown_slice, wait_for_sign, window
 from tests.support.clinic import Clinic, eventually
-from tests.support.factories import fresh_clinic, rows
+from tests.support.databases import Databases
+from tests.support.factories import fake_archives, registered, rows, study_in
 from tests.support.staff import PASSWORD, person
 
 PICTURES = studies.study(
@@ -32,24 +32,40 @@ class Desk:
     def url(self) -> str:
         return f"{self.clinic.portal}/staff/study/{self.study_id}/report"
 
-    def findings(self) -> list[str]:
-        """What the database has, version by version."""
+    def versions(self) -> list[Report]:
+        """What the database has."""
         with self.clinic.services() as services:
-            return [report.findings for report in rows(services, Report)]
+            found = [report for report in rows(services, Report) if report.study_id == self.study_id]
+            services.session.expunge_all()
+            return found
+
+    def findings(self) -> list[str]:
+        return [report.findings for report in self.versions()]
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory: pytest.TempPathFactory, databases: Databases) -> Iterator[Clinic]:
+    """Two radiologists; no archive is needed for writing."""
+    with databases.fresh() as url:
+        clinic = Clinic(tmp_path_factory.mktemp("writing"), url)
+        try:
+            clinic.start_studykey("public")
+            with clinic.services() as services:
+                fake_archives(services)
+                registered(services)
+                person(services, "anna")
+                person(services, "berta")
+                services.session.add(TextBlock(staff_id=None, letters="nlung", text=BLOCK))
+            yield clinic
+        finally:
+            clinic.close()
 
 
 @pytest.fixture
-def desk(make_clinic: Callable[..., Clinic]) -> Iterator[Desk]:
-    """A study and two radiologists; no archive is needed for writing."""
-    clinic = make_clinic()
-    clinic.start_studykey(follower=False)
-    with clinic.services() as services:
-        study, _ = fresh_clinic(services)
-        study_id = study.id
-        person(services, "anna")
-        person(services, "berta")
-        services.session.add(TextBlock(staff_id=None, letters="nlung", text=BLOCK))
-    yield Desk(clinic, study_id)
+def desk(office: Clinic) -> Desk:
+    """A study that nobody has written about."""
+    with office.services() as services:
+        return Desk(office, study_in(services).id)
 
 
 def at_the_report(page: Page, desk: Desk, login: str = "anna") -> None:
@@ -113,7 +129,7 @@ def test_of_two_writers_nobody_loses_a_word(browser: Browser, desk: Desk) -> Non
 
         assert desk.findings() == ["Berta: no effusion. And more.\n\nAnna: nodule of 5 mm."]
         with desk.clinic.services() as services:
-            assert rows(services, ReportAside) == []
+            assert not [one for one in rows(services, ReportAside) if one.study_id == desk.study_id]
 
 
 def test_a_report_is_written_signed_and_amended_with_the_keyboard_alone(browser: Browser, desk: Desk) -> None:
@@ -154,8 +170,7 @@ def test_a_report_is_written_signed_and_amended_with_the_keyboard_alone(browser:
         page.get_by_role("button", name="Sign the amendment").press("Enter")
         page.wait_for_url(f"**/staff/study/{desk.study_id}*")
 
-    with desk.clinic.services() as services:
-        versions = [(one.version, one.is_signed, one.impression) for one in rows(services, Report)]
+    versions = [(one.version, one.is_signed, one.impression) for one in desk.versions()]
     assert versions == [(1, True, "**Normal**"), (2, True, "Normal, side corrected")]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 
 import pytest
@@ -11,18 +10,15 @@ import requests
 from playwright.sync_api import Browser, Page, Request, expect
 from sqlalchemy import select
 
-from app.demo import ohif, sign, studies
+from app.demo import sign, studies
 from app.domain.staff import Role
 from app.models import Study
 from tests.support.browser import DESKTOP, PHONE, gray, wait_for_sign, window
 from tests.support.clinic import Clinic, eventually
-from tests.support.databases import Databases
-from tests.support.post import SENDER, Box, link_in, mail_server, text_of
+from tests.support.post import Box, link_in, text_of
 
-pytestmark = pytest.mark.xdist_group("share")  # one clinic for both
-
-LOGIN, PASSWORD = "radiologist", "correct horse battery"
-PATIENT = {"patient_id": "DEMO-S1", "patient_name": "Santos^Lia", "size": 256}
+LOGIN, PASSWORD = "sharer", "correct horse battery"
+PATIENT = {"patient_id": "DEMO-SH1", "patient_name": "Santos^Lia", "size": 256}
 CHEST = studies.study(**PATIENT, label="share-chest", slices=16)
 KNEE = studies.study(**PATIENT, label="share-knee", slices=8)
 
@@ -35,40 +31,28 @@ class Sharing:
 
 
 @pytest.fixture(scope="module")
-def sharing(tmp_path_factory: pytest.TempPathFactory, databases: Databases) -> Iterator[Sharing]:
-    with ExitStack() as stack:
-        box, mail = stack.enter_context(mail_server())
-        clinic = Clinic(
-            tmp_path_factory.mktemp("sharing"),
-            stack.enter_context(databases.fresh()),
-            ohif_folder=ohif.prepare(ohif.FOLDER, progress=print),
-            STUDYKEY_SMTP_HOST=mail.host,
-            STUDYKEY_SMTP_PORT=str(mail.port),
-            STUDYKEY_SMTP_TLS="none",
-            STUDYKEY_SMTP_FROM=SENDER,
+def sharing(clinic: Clinic, box: Box) -> Iterator[Sharing]:
+    with clinic.services() as services:
+        services.staff.add(
+            login=LOGIN,
+            name="Dr. Jan Kowalski",
+            roles=[Role.RADIOLOGIST],
+            password=PASSWORD,
+            at=services.clock(),
+            actor="test",
         )
-        stack.callback(clinic.close)
-        clinic.orthanc.start()
-        clinic.start_studykey()
-        with clinic.services() as services:
-            services.staff.add(
-                login=LOGIN,
-                name="Dr. Jan Kowalski",
-                roles=[Role.RADIOLOGIST],
-                password=PASSWORD,
-                at=services.clock(),
-                actor="test",
-            )
-        for study in (CHEST, KNEE):
-            clinic.receive(study)
-        with clinic.services() as services:
-            ids = [
-                services.session.scalars(
-                    select(Study.id).where(Study.study_instance_uid == study.study_instance_uid)
-                ).one()
-                for study in (CHEST, KNEE)
-            ]
-        yield Sharing(clinic, box, ids)
+        before = services.rules.now().password_in_link
+    clinic.receive_all(CHEST, KNEE)
+    with clinic.services() as services:
+        ids = [
+            services.session.scalars(
+                select(Study.id).where(Study.study_instance_uid == study.study_instance_uid)
+            ).one()
+            for study in (CHEST, KNEE)
+        ]
+    running = Sharing(clinic, box, ids)
+    yield running
+    say_that_links_carry_the_password(running, "yes" if before else "no")
 
 
 def sign_in(page: Page, clinic: Clinic) -> None:

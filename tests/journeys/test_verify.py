@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import select
 
 from app.demo import studies
 from app.domain.report import Copy
 from app.models import Study
-from tests.support.browser import DESKTOP, PHONE, window
+from tests.support.browser import DESKTOP, PHONE, Axe, window
 from tests.support.clinic import Clinic
 from tests.support.signed import PDF, signed
 

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
 from playwright.sync_api import Browser, Page, expect
 
@@ -15,7 +14,7 @@ from app.config import Settings
 from app.demo.place import free_port
 from app.models import Study, Visit
 from app.wiring import Services
-from tests.support.browser import DESKTOP, PHONE, window
+from tests.support.browser import DESKTOP, PHONE, Axe, window
 from tests.support.clock import Clock
 from tests.support.door import serving
 from tests.support.factories import rows, visit

@@ -35,13 +35,19 @@ GATE = ("main", "gate-secret-of-tests")
 PATIENCE_SECONDS = 30
 
 
-def eventually(look: Callable[[], Result], *, within: float = PATIENCE_SECONDS, what: str = "it") -> Result:
+def eventually(
+    look: Callable[[], Result],
+    *,
+    within: float = PATIENCE_SECONDS,
+    every: float = 0.05,
+    what: str = "it",
+) -> Result:
     """What ``look`` finds as soon as it is truthy; fails the test after ``within`` seconds."""
     deadline = time.monotonic() + within
     while time.monotonic() < deadline:
         if found := look():
             return found
-        time.sleep(0.05)
+        time.sleep(every)
     raise AssertionError(f"{what} didn't happen within {within} s")
 
 
@@ -79,6 +85,7 @@ class Clinic:
             "STUDYKEY_ARCHIVE_MAIN_VIEWER": "ohif",
             "STUDYKEY_VALIDITY_SECONDS": "1",
             "STUDYKEY_PROBE_SECONDS": "1",
+            "STUDYKEY_NUDGE_SECONDS": "0.2",  # twice the product's: nobody waits here, and it costs all the time
             **environ,
         }
         kept = dict(os.environ)
@@ -105,15 +112,24 @@ class Clinic:
             gate=self._gate if gate else None,
         )
         self._app = create_internal_app(self.settings)
+        self._http = requests.Session()  # a connection for each question would cost more than its answer
         self._running: Supervisor | None = None
+        self._started: list[str] = []
 
-    def start_studykey(self, *, follower: bool = True) -> None:
-        wanted = [part for part in parts(self.settings) if follower or part.name != "follower"]
+    def start_studykey(self, *names: str) -> None:
+        """The parts that a test needs, of ``public``, ``internal`` and ``follower``; all of them unless named.
+
+        Each is a process that loads the whole program: about a second of a processor.
+        """
+        wanted = [part for part in parts(self.settings) if not names or part.name in names]
+        self._started = [part.name for part in wanted]
         with self.log.open("ab") as log:
             self._running = Supervisor(wanted, self._environ, log=log.fileno())
             self._running.__enter__()
-        eventually(lambda: _answers(f"{self.portal}/") and _answers(f"{self.door}/health"), what="start")
-        if follower and self.orthanc.is_running:
+        asked = {"public": f"{self.portal}/", "internal": f"{self.door}/health"}
+        addresses = [address for name, address in asked.items() if name in self._started]
+        eventually(lambda: all(map(_answers, addresses)), what="start")
+        if self.orthanc.is_running and "follower" in self._started:
             with self.services() as services:
                 eventually(lambda: services.archives.is_registered("main"), what="registration")
 
@@ -123,9 +139,18 @@ class Clinic:
             self._running = None
 
     def close(self) -> None:
-        self.stop_studykey()
-        self.orthanc.stop()
+        """Ended at once: Orthanc's own end takes seconds, and nobody looks at what it leaves."""
+        if self._running is not None:
+            for name in self._started:
+                self._running.kill(name)
+            self._running = None
+        self.orthanc.kill()
+        self._http.close()
         with self._app.app_context():
+            services: Services = self._app.extensions[EXTENSION]
+            services.renderer.close()
+            services.pdf_files.close()
+            db.session.remove()
             db.engine.dispose()
 
     @contextmanager
@@ -158,8 +183,14 @@ class Clinic:
 
     def receive(self, study: SyntheticStudy) -> Paper:
         """Send a study and wait for its code."""
-        self.send(study)
-        return self.paper(study.study_instance_uid)
+        (paper,) = self.receive_all(study)
+        return paper
+
+    def receive_all(self, *wanted: SyntheticStudy) -> list[Paper]:
+        """Send studies and wait for their codes: together, since each is stable after two seconds only."""
+        for study in wanted:
+            self.send(study)
+        return [self.paper(study.study_instance_uid) for study in wanted]
 
     def enter(self, paper: Paper, study: SyntheticStudy, *, narrow: bool = False) -> Visitor:
         """Come in through the landing page, as a browser without script does."""
@@ -169,7 +200,7 @@ class Clinic:
 
     def as_studykey(self, path: str) -> requests.Response:
         """A request to Orthanc with full rights, to see what is really there."""
-        return requests.get(f"{self.orthanc.url}{path}", auth=SERVICE, timeout=10)
+        return self._http.get(f"{self.orthanc.url}{path}", auth=SERVICE, timeout=10)
 
 
 class Visitor:

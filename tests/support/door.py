@@ -22,7 +22,7 @@ def serving(app: Flask, base_url: str) -> Iterator[str]:
     server = make_server(
         "127.0.0.1", urlsplit(base_url).port or 80, app, threaded=True, request_handler=_Quiet
     )
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield base_url

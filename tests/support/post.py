@@ -21,9 +21,11 @@ SENDER = "images@clinic.example"
 
 
 class Box:
-    """``mails``: what came, oldest first. ``answers``: what the server says instead of 250 to RCPT and DATA."""
+    """``mails``: what came, oldest first. ``answers``: what the server says instead of 250 to RCPT and DATA. ``port``:
+    where it listens."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
+        self.port = port
         self.mails: list[EmailMessage] = []
         self.envelopes: list[Envelope] = []
         self.rcpt_answer = self.data_answer = ""
@@ -52,14 +54,14 @@ def mail_server(
     *, tls: ssl.SSLContext | None = None, by_starttls: bool = True, login: tuple[str, str] | None = None
 ) -> Iterator[tuple[Box, MailSettings]]:
     """A running server, and the settings that lead to it. ``login``: asks for it."""
-    box = Box()
+    box = Box(free_port())
 
     def check(_server: SMTP, _session: Session, _envelope: Envelope, _way: str, data: Any) -> AuthResult:
         assert login is not None
         is_right = (data.login.decode(), data.password.decode()) == login
         return AuthResult(success=is_right, handled=False)
 
-    options: dict[str, Any] = {"hostname": "127.0.0.1", "port": free_port(), "server_hostname": "post.test"}
+    options: dict[str, Any] = {"hostname": "127.0.0.1", "port": box.port, "server_hostname": "post.test"}
     if tls is not None and by_starttls:
         options |= {"tls_context": tls, "require_starttls": True}
     elif tls is not None:
