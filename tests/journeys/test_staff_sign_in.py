@@ -75,6 +75,7 @@ def test_a_radiologist_from_the_invitation_to_the_end_of_the_session(
         expect(anna).to_have_url(f"{clinic.portal}/staff/account/")
         is_accessible(anna)
         anna.locator("header").get_by_role("button", name="Sign out").click()
+        expect(anna.get_by_label("Login")).to_be_visible()
         anna.go_back()
         expect(anna.get_by_text("Dr Anna Haus")).to_have_count(0)
 
