@@ -23,14 +23,16 @@ from tests.support.databases import Databases
 from tests.support.doors import Doors
 from tests.support.post import SENDER, Box, mail_server
 
-# Folders and files that start processes, print in every language, or wait for time-outs.
+# Folders and files that start processes, print in every language, wait for time-outs, or walk through large tables.
 SLOW = [
     "attack",
     "demo",
     "test_backup.py",
     "test_emails.py",
+    "test_group_closed.py",
     "test_hostile_report.py",
     "test_hostile_reports.py",
+    "test_making_tokens.py",
     "test_paper.py",
     "test_paper_in_all_languages.py",
     "test_papers.py",
@@ -41,6 +43,7 @@ SLOW = [
     "test_slow_database.py",
     "test_start.py",
     "test_translations.py",
+    "test_validate_table.py",
 ]
 
 ARCHIVE = ArchiveSettings(
