@@ -248,5 +248,5 @@ def test_the_picture_of_the_sheet_comes_only_when_it_is_asked_for(door: Portal, 
         assert not [url for url in fetched if "sheet" in url]
         page.locator(".help summary").first.click()
         expect(page.locator(".sheet")).to_be_visible()
-        page.wait_for_function("document.querySelector('.sheet').naturalWidth > 0")
+        page.wait_for_function("() => document.querySelector('.sheet').naturalWidth > 0")
     assert "/static/sheet/de.webp" in " ".join(fetched)
