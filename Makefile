@@ -16,7 +16,7 @@ test: $(VENV)/test.stamp
 	@scripts/test
 
 quick: $(VENV)/test.stamp
-	$(BIN)/python -m pytest -q -m "not orthanc and not browser and not slow" -n auto
+	$(BIN)/python -m pytest -q -m "not orthanc and not browser and not slow" -n auto --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/test.stamp
 	@scripts/check

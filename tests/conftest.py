@@ -27,6 +27,8 @@ from tests.support.post import SENDER, Box, mail_server
 SLOW = [
     "attack",
     "demo",
+    "test_accounts.py",
+    "test_audit.py",
     "test_backup.py",
     "test_emails.py",
     "test_group_closed.py",
@@ -40,7 +42,9 @@ SLOW = [
     "test_pdf.py",
     "test_pdf_files.py",
     "test_sheets.py",
+    "test_role_routes.py",
     "test_slow_database.py",
+    "test_staff_explorer.py",
     "test_start.py",
     "test_translations.py",
     "test_validate_table.py",
