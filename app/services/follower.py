@@ -87,6 +87,7 @@ class Follower:
                     stop.wait(2)
                     continue
                 self._renew_at = self._clock() + LEASE_LASTS / 3
+                self._tag_matching.key_rules()
                 while not stop.is_set():
                     self.turn(failing, stop)
                     stop.wait(self._settings.nudge_every.total_seconds())

@@ -155,14 +155,18 @@ class TagMatching:
             found.update(session.scalars(query))
         return sorted(found, reverse=True)[:BATCH]
 
-    def fill(self, *, at: datetime) -> int:
-        """Give keys to rules and to some of the studies that have none (before migrations 0013 and 0014), the newest
-        first: how many studies."""
+    def key_rules(self) -> None:
+        """Give keys to rules that have none since migration 0014. Before any study is taken in: one that comes again
+        would seem to be named by none of them, and what was given on of it would end."""
         with self._own_session.begin() as session:
             has_keys = select(TagRuleKey.key).where(TagRuleKey.rule_id == TagRule.id).exists()
             for rule in session.scalars(select(TagRule).where(TagRule.ended_at.is_(None), ~has_keys)).all():
-                if Wanted.of(rule).keys():
-                    self.ask(session, rule)
+                self.ask(session, rule)
+
+    def fill(self, *, at: datetime) -> int:
+        """Give keys to some of the studies that have none (since migrations 0013 and 0014), the newest first: how
+        many."""
+        with self._own_session.begin() as session:
             query = select(Study).where(Study.tag_keys_at.is_(None)).order_by(Study.id.desc()).limit(BATCH)
             found = session.scalars(query).all()
             for study in found:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import date, timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from app.domain.staff import Role
 from app.domain.tag_match import How
 from app.models import Grant, Study, StudyTagKey, TagRule, TagRuleKey, TagRuleMatch, grant_study
 from app.services import rule_preview, rule_studies, tag_matching
+from app.services.follower import Follower
 from app.services.grants import Paper
 from app.services.study_search import Wanted as ListWanted
 from app.services.tag_keys import Wanted
@@ -295,7 +297,7 @@ def test_studies_from_before_there_were_keys_get_theirs(services: Services) -> N
 
 
 def test_keys_that_an_older_version_made_are_made_anew_and_matches_that_were_wrong_end(
-    services: Services,
+    services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     right = study_in(services, referring_physician="Moreno^Ludwig").id
     wrong = study_in(services, referring_physician="Haus^Anna").id
@@ -314,6 +316,11 @@ def test_keys_that_an_older_version_made_are_made_anew_and_matches_that_were_wro
         session.execute(delete(TagRuleKey))
         session.execute(update(Study).values(tag_keys_at=None))
 
+    once = threading.Event()
+    monkeypatch.setattr(Follower, "turn", lambda *_: once.set())
+    services.follower().run(once)
+    corrected(services, services.session.get_one(Study, right), referring_physician="Moreno^Ludwig")
+    assert set(shown(services, services.session.get_one(TagRule, rule_id))) == {right, wrong}
     while services.tag_matching.fill(at=services.clock()):
         pass
     match_all(services)
